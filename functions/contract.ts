@@ -1,0 +1,18 @@
+/** Names that both sides of a deploy share. Imports nothing. */
+
+export const PREFIX = {
+  landing: 'landing/',
+  data: 'data/',
+  commits: '_commits/',
+  seen: '_seen/',
+  quarantine: '_quarantine/',
+  segments: '_segments/',
+  snapshots: '_snap/',
+  config: 'config/',
+} as const;
+
+/** Raised when the meaning of a stored file changes; part of every commit. */
+export const FORMAT_VERSION = 1;
+
+/** Raised when the same bytes would give other rows; part of every commit. */
+export const PARSER_VERSION = 1;
