@@ -109,13 +109,14 @@ export interface Source {
   readonly name: string;
   readonly fact: Exclude<DatasetName, 'quarantine'>;
   /**
-   * json: JSON lines, or one JSON document (pretty-printed or not) of at most limits.documentBytes.
+   * json: JSON lines, or one JSON document (pretty-printed or not) of at most limits.documentBytes. Integers beyond 2^53
+   * arrive as strings of their digits, so that nothing is lost before fields.ts judges them.
    * text: lines. csv: RFC 4180 records, quoted line ends allowed.
    */
   readonly framing: 'json' | 'text' | 'csv';
   /** csv only: the delimiter. */
   readonly delimiter?: string;
-  /** json only: integers beyond 2^53 arrive as strings of digits instead of losing digits (they always do; fields.ts decides if that is allowed). */
+  /** True when the bytes are this source's; two sources never both say yes to one object. */
   detect(head: Head): boolean;
   /**
    * json only: the units inside one JSON value (a list's items, an OTLP envelope's records); null or absent when the value itself is the unit.
