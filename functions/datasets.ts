@@ -9,8 +9,6 @@ export interface Column {
   readonly unit?: string;
   /** Default false: a row without the value is refused before it is written. */
   readonly nullable?: true;
-  /** Filled by SQL while writing, from other columns; a source never sets it. */
-  readonly derived?: string;
 }
 
 export interface Dataset {
@@ -30,19 +28,14 @@ const ORIGIN: readonly Column[] = [
   { name: 'line', type: 'BIGINT', meaning: 'first line in the decompressed object, from 1 (record number inside a one-document object)' },
 ];
 
-/** 128-bit natural key: (source, system, native id). Computed once, while writing. */
-function key(name: string, meaning: string): Column {
-  return { name, type: 'VARCHAR', meaning, derived: `md5(source || chr(31) || native_id)` };
-}
-
-const NATIVE: Column = { name: 'native_id', type: 'VARCHAR', meaning: "the source's own key (FORMATS E), fields joined by '|'" };
+/** (source, native_id) is the natural key: rows that share it are one fact, whenever and under whatever name they land. */
+const NATIVE: Column = { name: 'native_id', type: 'VARCHAR', meaning: "the source's own key, its fields joined by '|'" };
 
 export const TOKEN_USAGE: Dataset = {
   name: 'token_usage',
   grain: 'one request attempt as logged; repeats are kept here and removed in fct_token_usage',
   partitionBy: 'event_at_ms',
   columns: [
-    key('request_key', 'natural key of the attempt'),
     NATIVE,
     { name: 'event_at_ms', type: 'BIGINT', unit: 'epoch ms UTC', meaning: 'when the request started (completed, where the source has no start)' },
     { name: 'tenant_key', type: 'VARCHAR', nullable: true, meaning: "the payer as the source names it (team, key, consumer, namespace); null when the source names nobody" },
@@ -67,7 +60,6 @@ export const ALLOCATION_EVENT: Dataset = {
   grain: 'one observation of one allocation (a pod object, a watch event, an accounting row); fct_allocation assembles them',
   partitionBy: 'observed_at_ms',
   columns: [
-    key('allocation_key', 'natural key of the allocation, equal on all its observations'),
     NATIVE,
     { name: 'observed_at_ms', type: 'BIGINT', unit: 'epoch ms UTC', meaning: 'instant this observation speaks for; the allocation was alive then unless it had ended' },
     { name: 'workload_id', type: 'VARCHAR', meaning: 'job or service the allocation belongs to; one bill line per workload' },
@@ -103,7 +95,6 @@ export const GPU_SAMPLE: Dataset = {
   grain: 'readings of one accelerator at one instant from one object; fct_gpu_sample merges objects',
   partitionBy: 'sampled_at_ms',
   columns: [
-    { name: 'sample_key', type: 'VARCHAR', meaning: 'site, node, device, pod and instant', derived: `md5(site_id || chr(31) || node || chr(31) || device_id || chr(31) || coalesce(namespace || '/' || pod, '') || chr(31) || cast(sampled_at_ms as varchar))` },
     { name: 'sampled_at_ms', type: 'BIGINT', unit: 'epoch ms UTC', meaning: 'instant of the reading' },
     { name: 'site_id', type: 'VARCHAR', meaning: 'site of the node' },
     { name: 'node', type: 'VARCHAR', meaning: 'host name' },
@@ -132,7 +123,6 @@ export const TRAINING_PROGRESS: Dataset = {
   grain: 'tokens a training job finished in one window',
   partitionBy: 'from_ms',
   columns: [
-    key('progress_key', 'natural key of the window'),
     NATIVE,
     { name: 'workload_id', type: 'VARCHAR', meaning: 'workload_id of the allocations that did the work' },
     { name: 'site_id', type: 'VARCHAR', meaning: 'site of the job' },

@@ -1,4 +1,6 @@
 /** What the outside world must offer. Stages take these as arguments; only adapters implement them. */
+import type { Dataset } from './datasets.ts';
+import type { ReferenceRows } from './domain/reference.ts';
 
 export interface ObjectInfo {
   readonly key: string;
@@ -51,6 +53,10 @@ export interface QueryResult {
 export interface Warehouse {
   /** Runs one statement that returns rows; `parameters` are bound, never pasted. */
   query(sql: string, parameters?: readonly SqlValue[]): Promise<QueryResult>;
+  /** Writes the answer of one reading statement as Parquet and returns the local file, which lives until close(). */
+  parquetFile(sql: string): Promise<string>;
+  /** Replaces the ref_… tables. */
+  loadReference(reference: ReferenceRows): Promise<void>;
   /** Defines a model: `sql` is one plain select. */
   define(name: string, sql: string, how: 'view' | 'table'): Promise<void>;
   close(): Promise<void>;
@@ -65,4 +71,58 @@ export interface Progress {
   /** `done` and `total` in the same unit (bytes or rows); total null when unknown. */
   update(done: number, total: number | null, label: string): void;
   finish(): void;
+}
+
+/** A raw object as its producer left it; read-only. */
+export interface LandedObject {
+  /** Name relative to its landing place, with '/' separators; opaque, never joined to a path. */
+  readonly name: string;
+  readonly bytes: number;
+  readonly lastModifiedMs: number;
+  /** The raw bytes from the start; may be called more than once. */
+  open(): AsyncIterable<Uint8Array>;
+}
+
+/** Dataset column → value; missing means null. Decimals and wide integers are text. */
+export type StoredRow = Readonly<Record<string, string | number | bigint | null>>;
+
+/** A finished Parquet file on local disk, ready to be taken over by the store. */
+export interface WrittenFile {
+  readonly file: string;
+  /** UTC month of the partition column, yyyy-mm. */
+  readonly partition: string;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly minMs: number;
+  readonly maxMs: number;
+}
+
+/** Collects rows of one dataset and writes one Parquet file per UTC month. Bounded memory. */
+export interface RowSpool {
+  append(row: StoredRow): void;
+  /** Waits while the disk is behind; call it now and then. */
+  drain(): Promise<void>;
+  /** Empty when nothing was appended. */
+  finish(): Promise<readonly WrittenFile[]>;
+  /** Drops everything that was spooled. */
+  abort(): Promise<void>;
+}
+
+export interface ParquetWriter {
+  spool(dataset: Dataset): RowSpool;
+  /** Releases the engine and removes temporary files. */
+  close(): Promise<void>;
+}
+
+export interface FileOptions {
+  readonly gzip?: boolean;
+  readonly zstd?: boolean;
+  /** Last-modified instant of the file, epoch ms: what an ingest takes as the landing instant. */
+  readonly modifiedAtMs?: number;
+}
+
+/** Writes whole files; chunks are pulled as the disk takes them, so memory stays bounded. Paths are relative and use '/'. */
+export interface FileSink {
+  write(path: string, chunks: Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string>, options?: FileOptions): Promise<void>;
 }

@@ -24,10 +24,11 @@ function table(name: string, grain: string, columns: readonly Column[]): Referen
 }
 
 export const REFERENCE = {
-  ref_period: table('ref_period', 'the one billed period', [
+  ref_period: table('ref_period', 'one billed period; rating answers for exactly these', [
     { name: 'period', type: 'VARCHAR', meaning: 'yyyy-mm' },
     { name: 'start_ms', type: 'BIGINT', meaning: 'inclusive' },
     { name: 'end_ms', type: 'BIGINT', meaning: 'exclusive' },
+    { name: 'clip_ms', type: 'BIGINT', meaning: 'where open allocations are cut: the end, or the as-of instant inside a running period' },
   ]),
   ref_setting: table('ref_setting', 'one row of settings', [
     { name: 'currency', type: 'VARCHAR', meaning: 'ISO 4217' },
@@ -76,13 +77,14 @@ export const REFERENCE = {
     { name: 'peak_flops', type: 'DECIMAL(38,0)', meaning: 'FLOP/s, dense' },
     { name: 'peak_version', type: 'VARCHAR', meaning: 'version of the peak table' },
   ]),
-  ref_segment: table('ref_segment', 'one span of the period inside which no price and no band changes', [
-    { name: 'segment_no', type: 'BIGINT', meaning: 'from 0, in time order' },
+  ref_segment: table('ref_segment', 'one span of a period inside which no price and no band changes', [
+    { name: 'period', type: 'VARCHAR', meaning: 'yyyy-mm' },
+    { name: 'segment_no', type: 'BIGINT', meaning: 'from 0 within the period, in time order' },
     { name: 'start_ms', type: 'BIGINT', meaning: 'inclusive' },
     { name: 'end_ms', type: 'BIGINT', meaning: 'exclusive' },
     { name: 'band', type: 'VARCHAR', meaning: 'tariff band when time of use is on, else empty' },
   ]),
-  ref_price: table('ref_price', 'one price entry that touches the period', [
+  ref_price: table('ref_price', 'one price entry', [
     { name: 'price_id', type: 'VARCHAR', meaning: 'id in the price book' },
     { name: 'product', type: 'VARCHAR', meaning: 'accelerator model, or model name' },
     { name: 'meter', type: 'VARCHAR', meaning: 'gpu_hours | input_uncached | input_cache_read | input_cache_write | output' },
@@ -95,8 +97,10 @@ export const REFERENCE = {
     { name: 'approved_by', type: 'VARCHAR', meaning: 'who approved it' },
     ...FROM_TO,
   ]),
-  ref_price_tier: table('ref_price_tier', 'one tier of one price; every price has at least one, covering [0, ∞)', [
+  ref_price_tier: table('ref_price_tier', 'one tier of one row of ref_price; each has at least one, together covering [0, ∞)', [
     { name: 'price_id', type: 'VARCHAR', meaning: 'price' },
+    { name: 'meter', type: 'VARCHAR', meaning: 'meter, as in ref_price' },
+    { name: 'band', type: 'VARCHAR', meaning: 'band, as in ref_price' },
     { name: 'tier_no', type: 'BIGINT', meaning: 'from 0' },
     { name: 'from_quantity', type: QUANTITY, meaning: 'inclusive, in the unit of the line' },
     { name: 'to_quantity', type: QUANTITY, meaning: 'exclusive; 99999999999999 when open' },
@@ -137,7 +141,8 @@ export const REFERENCE = {
     { name: 'value', type: 'VARCHAR', meaning: 'queue, key=value, tenant id, or milliseconds as digits' },
     ...FROM_TO,
   ]),
-  ref_token_policy: table('ref_token_policy', 'whether attempts of a status are charged', [
+  ref_token_policy: table('ref_token_policy', 'whether attempts of a status are charged in a period', [
+    { name: 'period', type: 'VARCHAR', meaning: 'yyyy-mm' },
     { name: 'status', type: 'VARCHAR', meaning: 'success | failure | cache_hit | not_billable' },
     { name: 'charged', type: 'BOOLEAN', meaning: 'charged' },
   ]),

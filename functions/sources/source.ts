@@ -123,6 +123,8 @@ export interface Source {
    * An empty array makes one blank unit.
    */
   units?(value: unknown): readonly unknown[] | null;
+  /** True when keys are made of SourceContext.contentId, which costs one more pass over the object. */
+  readonly needsContentId?: boolean;
   /** A Hold when the configuration cannot support this object (no zone, unknown option). */
   open(context: SourceContext): RecordParser | Hold;
 }

@@ -1,0 +1,53 @@
+/** One locked-down DuckDB (RELIABILITY 1.13): it reads and writes only the directories it is given, and cannot be reconfigured. */
+import { type DuckDBConnection, DuckDBInstance, version } from '@duckdb/node-api';
+
+export interface DuckdbOptions {
+  /** Directories the engine may touch; nothing else on the machine is readable. */
+  readonly directories: readonly string[];
+  /** Spill directory; must exist. */
+  readonly temporaryDirectory: string;
+  /** Default 2. */
+  readonly threads?: number;
+  /** Default '2GB'. */
+  readonly memoryLimit?: string;
+}
+
+export interface Duckdb {
+  readonly connection: DuckDBConnection;
+  close(): void;
+}
+
+/** SQL text literal. Only for paths and settings, which cannot be bound; data is always bound. */
+export function sqlText(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+export async function openDuckdb(options: DuckdbOptions): Promise<Duckdb> {
+  const instance = await DuckDBInstance.create(':memory:', {
+    threads: String(options.threads ?? 2),
+    memory_limit: options.memoryLimit ?? '2GB',
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+    allow_community_extensions: 'false',
+  });
+  const connection = await instance.connect();
+  const directories = [...options.directories, options.temporaryDirectory].map((directory) => sqlText(directory.endsWith('/') ? directory : `${directory}/`));
+  await connection.run(`set allowed_directories = [${directories.join(', ')}]`);
+  await connection.run(`set temp_directory = ${sqlText(options.temporaryDirectory)}`);
+  await connection.run(`set max_temp_directory_size = '64GB'`);
+  await connection.run(`set TimeZone = 'UTC'`);
+  await connection.run('set integer_division = true');
+  await connection.run('set enable_external_access = false');
+  await connection.run('set lock_configuration = true');
+  return {
+    connection,
+    close: () => {
+      connection.closeSync();
+      instance.closeSync();
+    },
+  };
+}
+
+export function engineVersion(): string {
+  return version();
+}

@@ -1,0 +1,83 @@
+/** `kashi doctor`: is this machine, store and configuration fit to bill with? */
+import { Command } from 'commander';
+import { KashiError } from '../domain/errors.ts';
+import { newestSnapshot, verifyChain } from '../ledger/snapshot.ts';
+import { mappedSource, parseMapText } from '../sources/mapped.ts';
+import { type CommonOptions, withCentreOptions } from './centre-options.ts';
+import { EXIT, printJson, printLines } from './output.ts';
+import { openSession } from './session.ts';
+import { type Centre, checkLocalStore, engineVersion, openCentre } from './wiring.ts';
+
+interface Finding {
+  readonly check: string;
+  readonly state: 'ok' | 'warning' | 'failed';
+  readonly detail: string;
+}
+
+export function doctorCommand(): Command {
+  return withCentreOptions(new Command('doctor').description('checks runtime, engine, store, configuration and the history of the warehouse')).action(async (options: CommonOptions) => {
+    const findings = await examine(options);
+    if (options.json === true) printJson({ findings });
+    else printLines(findings.map(({ check, state, detail }) => `${{ ok: '✓', warning: '!', failed: '✗' }[state]} ${check.padEnd(14)} ${detail}`));
+    process.exitCode = findings.some(({ state }) => state === 'failed') ? EXIT.checkFailed : EXIT.ok;
+  });
+}
+
+/** Every check is run even when one before it failed, save those that need it. */
+async function examine(options: CommonOptions): Promise<Finding[]> {
+  const findings: Finding[] = [await attempt('runtime', async () => `Node ${process.versions.node}`), await attempt('engine', async () => `DuckDB ${await engineVersion()}`)];
+  let centre: Centre | null = null;
+  findings.push(
+    await attempt('configuration', async () => {
+      centre = openCentre(options);
+      return centre.configFile ?? 'no kashi.yaml: defaults hold, nothing is priced';
+    }),
+  );
+  if (centre === null) return findings;
+  const opened: Centre = centre;
+  findings.push(...configured(opened));
+  findings.push(await attempt('maps', async () => checkMaps(opened)));
+  findings.push(await attempt('store', async () => storeText(await checkLocalStore(opened.warehouseDirectory))));
+  findings.push(await attempt('history', async () => historyText(opened)));
+  if ((await newestSnapshot(opened.store)) !== null) findings.push(await attempt('models', async () => modelsText(opened)));
+  return findings;
+}
+
+function configured(centre: Centre): Finding[] {
+  const present: [string, unknown, string][] = [
+    ['price book', centre.priceBook, 'every line will be unrated'],
+    ['tenant map', centre.tenants, 'no key is mapped to a tenant'],
+    ['inventory', centre.inventory, 'sites, capacity and generic accelerators are unknown'],
+  ];
+  return present.map(([check, value, lack]): Finding => (value === null ? { check, state: 'warning', detail: `none: ${lack}` } : { check, state: 'ok', detail: 'valid' }));
+}
+
+function checkMaps(centre: Centre): string {
+  const maps = centre.config.sources.flatMap(({ map }) => (map === null ? [] : [map]));
+  for (const map of maps) mappedSource(parseMapText(centre.readBeside(map), map));
+  return `${centre.config.sources.length} landing rules, ${maps.length} maps`;
+}
+
+async function historyText(centre: Centre): Promise<string> {
+  const verified = await verifyChain(centre.store);
+  return verified === 0 ? 'empty warehouse' : `${verified} snapshots, each the hash of the one before`;
+}
+
+async function modelsText(centre: Centre): Promise<string> {
+  const session = await openSession(centre, null);
+  await session.warehouse.close();
+  return `${session.models.length} models, periods ${session.periods.map(({ period }) => period).join(' ')}`;
+}
+
+function storeText({ freeBytes }: { readonly freeBytes: number }): string {
+  return `hard links hold one winner; ${(freeBytes / 1024 ** 3).toFixed(1)} GiB free`;
+}
+
+async function attempt(check: string, look: () => Promise<string>): Promise<Finding> {
+  try {
+    return { check, state: 'ok', detail: await look() };
+  } catch (error) {
+    const detail = error instanceof KashiError ? error.toLines().join('\n                 ') : (error as Error).message;
+    return { check, state: 'failed', detail };
+  }
+}

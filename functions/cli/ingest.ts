@@ -1,0 +1,123 @@
+/** `kashi ingest`: landed files → facts, with the line equation per source. */
+import { Command } from 'commander';
+import { canonicalJson, sha256Hex } from '../domain/canonical-json.ts';
+import { type LandingRule, landingRuleOf } from '../domain/config.ts';
+import { KashiError } from '../domain/errors.ts';
+import { isTimeZone } from '../domain/period.ts';
+import type { IngestReport } from '../ingest/ingest.ts';
+import { ingestAll } from '../ingest/ingest.ts';
+import type { Reading } from '../ingest/ingest-object.ts';
+import { DEFAULT_LIMITS, type Limits } from '../ingest/limits.ts';
+import { fold } from '../ledger/fold.ts';
+import type { Snapshot } from '../ledger/snapshot.ts';
+import type { LandedObject } from '../ports.ts';
+import { mappedSource, parseMapText } from '../sources/mapped.ts';
+import { SOURCES, sourceNamed } from '../sources/registry.ts';
+import { type CommonOptions, withCentreOptions } from './centre-options.ts';
+import { EXIT, grouped, printJson, printLines, progressBar, tableLines } from './output.ts';
+import { type Centre, landedObjects, newAttempt, openCentre, openParquetWriter, terminal } from './wiring.ts';
+
+export interface IngestOptions extends CommonOptions {
+  readonly source?: string;
+  readonly map?: string;
+  readonly site?: string;
+  readonly zone?: string;
+  readonly reparse?: boolean;
+}
+
+export function ingestCommand(): Command {
+  return withCentreOptions(
+    new Command('ingest')
+      .description('read landed files into the warehouse; files that are in it already change nothing')
+      .argument('<paths...>', 'files and folders; gzip and zstd are recognised by content')
+      .option('--source <name>', `source (default: by the rule in kashi.yaml, else by content): ${[...SOURCES.map(({ name }) => name), 'mapped'].join(', ')}`)
+      .option('--map <file>', 'YAML that says which column is which; implies --source mapped')
+      .option('--site <id>', 'site of the files (default: by the rule, else default_site)')
+      .option('--zone <zone>', 'zone of timestamps that carry none (default: by the rule; never guessed)')
+      .option('--reparse', 'read content again that is in the warehouse already; replaces its rows'),
+  )
+    .addHelpText('after', '\nExamples:\n  kashi ingest landing/\n  kashi ingest usage.csv --map usage.map.yaml\n  kashi ingest sacct.log --zone Asia/Shanghai --site hq')
+    .action(async (paths: string[], options: IngestOptions) => {
+      const centre = openCentre(options);
+      const objects = [...landedObjects(paths, centre)];
+      const { report, snapshot } = await ingestInto(centre, objects, options, process.stderr.isTTY !== true || options.json === true);
+      if (options.json === true) printJson(ingestJson(report, snapshot));
+      else printLines(ingestLines(report, snapshot));
+      process.exitCode = report.total.residual !== 0 ? EXIT.checkFailed : report.held.length > 0 ? EXIT.incomplete : EXIT.ok;
+    });
+}
+
+/** Ingests and folds. Errors: KashiError for wrong options or maps, before any file is read. */
+export async function ingestInto(centre: Centre, objects: readonly LandedObject[], options: IngestOptions, quiet: boolean): Promise<{ report: IngestReport; snapshot: Snapshot | null }> {
+  const readingOf = readings(centre, options);
+  for (const { name } of objects) readingOf(name);
+  const limits: Limits = { ...DEFAULT_LIMITS, ...centre.config.limits };
+  const writer = await openParquetWriter(centre);
+  try {
+    const dependencies = { store: centre.store, writer, clock: centre.clock, limits, newAttempt, reparse: options.reparse === true };
+    const report = await ingestAll(objects, readingOf, dependencies, progressBar(quiet, centre.clock.now));
+    return { report, snapshot: await fold(centre.store, centre.clock) };
+  } finally {
+    await writer.close();
+  }
+}
+
+/** The landing rule of each name with the command line on top, its map read and its source found; one Reading per rule. */
+function readings(centre: Centre, options: IngestOptions): (name: string) => Reading {
+  if (options.zone !== undefined && !isTimeZone(options.zone)) {
+    throw new KashiError('usage', 'unknown time zone', { where: '--zone', allowed: 'an IANA zone, such as Asia/Shanghai', found: options.zone });
+  }
+  const made = new Map<string, Reading>();
+  return (name) => {
+    const rule = landingRuleOf(centre.config, name);
+    const key = canonicalJson({ ...rule, match: rule.match });
+    let reading = made.get(key);
+    if (reading === undefined) {
+      reading = readingOf(centre, rule, options);
+      made.set(key, reading);
+    }
+    return reading;
+  };
+}
+
+function readingOf(centre: Centre, rule: LandingRule, options: IngestOptions): Reading {
+  const fromCommandLine = options.map !== undefined;
+  const mapPath = options.map ?? (options.source === undefined || options.source === 'mapped' ? rule.map : null);
+  const sourceName = options.source ?? (fromCommandLine ? 'mapped' : rule.source);
+  if (sourceName === 'mapped' && mapPath === null) throw new KashiError('usage', 'source mapped needs a map', { allowed: '--map <file>', found: 'none' });
+  if (fromCommandLine && sourceName !== 'mapped') throw new KashiError('usage', 'a map belongs to source mapped', { allowed: '--source mapped', found: `--source ${sourceName}` });
+  const mapText = mapPath === null ? null : fromCommandLine ? terminal.readText(mapPath) : centre.readBeside(mapPath);
+  const source = mapText !== null ? mappedSource(parseMapText(mapText, mapPath ?? 'map')) : sourceName === null ? null : sourceNamed(sourceName);
+  if (source === null && sourceName !== null) {
+    throw new KashiError('usage', 'unknown source', { where: options.source === undefined ? 'kashi.yaml sources' : '--source', allowed: [...SOURCES.map((one) => one.name), 'mapped'].join(', '), found: sourceName });
+  }
+  const siteId = options.site ?? rule.siteId;
+  const zone = options.zone ?? rule.zone;
+  const configHash = sha256Hex(canonicalJson({ siteId, zone, options: rule.options, map: mapText, source: sourceName, limits: centre.config.limits }));
+  return { source, siteId, zone, options: rule.options, configHash };
+}
+
+function ingestJson(report: IngestReport, snapshot: Snapshot | null): unknown {
+  return {
+    snapshot: snapshot?.n ?? null,
+    objects: report.outcomes.map(({ name, bytes, outcome, record }) => ({ name, bytes, outcome, source: record.source, content_id: record.cid, generation: record.generation, lines: record.lines, rows: record.rows, hold: record.hold })),
+    held: report.held,
+    sources: report.sources,
+    total: report.total,
+  };
+}
+
+function ingestLines(report: IngestReport, snapshot: Snapshot | null): string[] {
+  const rows = [...report.sources, report.total].map((one) => [
+    one.source, grouped(one.objects), grouped(one.known), grouped(one.held), grouped(one.physical), grouped(one.valid), grouped(one.quarantined), grouped(one.blank), grouped(one.residual), grouped(one.rows),
+  ]);
+  const table = tableLines(['source', 'files', 'known', 'held', 'lines', '= valid', '+ quarantined', '+ blank', 'residual', 'rows'], rows, new Set([1, 2, 3, 4, 5, 6, 7, 8, 9]));
+  const reasons = report.sources.flatMap(({ source, reasons: own }) => Object.entries(own).map(([reason, count]) => [source, reason, grouped(count)]));
+  return [
+    ...table,
+    ...(reasons.length === 0 ? [] : ['', 'Quarantined, by reason (position and reason are kept, never content):', ...tableLines(['source', 'reason', 'lines'], reasons, new Set([2]))]),
+    ...(report.held.length === 0 ? [] : ['', 'Held (nothing of these files counts until they are mended; mend and ingest again):', ...report.held.map(({ name, reason, detail }) => `  ${name}: ${reason}: ${detail}`)]),
+    '',
+    snapshot === null ? 'Nothing was committed.' : `Snapshot ${snapshot.n}.`,
+  ];
+}

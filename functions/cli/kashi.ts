@@ -1,0 +1,56 @@
+/** The kashi command. A command's code is loaded only when it runs, so that help is instant. */
+import { Command, CommanderError } from 'commander';
+import { EXIT, reportError } from './output.ts';
+
+interface Entry {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+const COMMANDS: readonly Entry[] = [
+  { name: 'demo', summary: 'a small centre from raw logs to a printed bill', load: async () => (await import('./demo.ts')).demoCommand() },
+  { name: 'init', summary: 'a commented configuration, ready to edit', load: async () => (await import('./init.ts')).initCommand() },
+  { name: 'generate', summary: 'a synthetic centre in real formats, with known totals', load: async () => (await import('./generate.ts')).generateCommand() },
+  { name: 'ingest', summary: 'raw logs into the warehouse, every line accounted for', load: async () => (await import('./ingest.ts')).ingestCommand() },
+  { name: 'status', summary: 'what the warehouse holds, what is missing, held or quarantined', load: async () => (await import('./status.ts')).statusCommand() },
+  { name: 'price', summary: 'price of a GPU-hour from its costs, of a token from a load test', load: async () => (await import('./price.ts')).priceCommand() },
+  { name: 'mfu', summary: 'MFU and HFU of a training run, by named formula', load: async () => (await import('./mfu.ts')).mfuCommand() },
+  { name: 'bill', summary: 'the bill of a month', load: async () => (await import('./bill.ts')).billCommand() },
+  { name: 'explain', summary: 'one charge line, down to the source lines behind it', load: async () => (await import('./explain.ts')).explainCommand() },
+  { name: 'export', summary: 'the bill of a month as files', load: async () => (await import('./export.ts')).exportCommand() },
+  { name: 'query', summary: 'read-only SQL on facts and bills', load: async () => (await import('./query.ts')).queryCommand() },
+  { name: 'shell', summary: 'an SQL prompt on facts and bills', load: async () => (await import('./shell.ts')).shellCommand() },
+  { name: 'doctor', summary: 'checks engine, store and configuration', load: async () => (await import('./doctor.ts')).doctorCommand() },
+];
+
+async function main(argv: readonly string[]): Promise<number> {
+  const program = new Command('kashi')
+    .description('kashi (卡时, card-hour): from raw gateway, accelerator and scheduler logs to bills that anyone can multiply by hand')
+    .version('0.1.0')
+    .showHelpAfterError('(kashi --help, or kashi <command> --help)')
+    .addHelpText('after', '\nStart with:\n  kashi demo                 see it work\n  kashi init my-centre       your own configuration\n\nExit codes: 0 ok, 1 a check failed, 2 usage or configuration, 3 data held or unrated');
+  const asked = COMMANDS.find(({ name }) => name === argv[0] || (argv[0] === 'help' && name === argv[1]));
+  for (const entry of COMMANDS) program.addCommand(entry === asked ? await entry.load() : new Command(entry.name).description(entry.summary));
+  for (const command of program.commands) exitByException(command);
+  exitByException(program);
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return Number(process.exitCode ?? EXIT.ok);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    return reportError(error, argv.includes('--json'));
+  }
+}
+
+function exitByException(command: Command): void {
+  command.exitOverride();
+  command.commands.forEach(exitByException);
+}
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // The reader of a pipe may leave early (kashi query … | head).
+  if (error.code === 'EPIPE') process.exit(EXIT.ok);
+  throw error;
+});
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,67 @@
+/** `kashi shell`: an SQL prompt over the same views as `kashi query`. */
+import { createInterface } from 'node:readline';
+import { Command } from 'commander';
+import { KashiError } from '../domain/errors.ts';
+import { PUBLIC_VIEWS } from '../warehouse/run.ts';
+import { type CommonOptions, withCentreOptions } from './centre-options.ts';
+import { reportError } from './output.ts';
+import { prepare, resultTable } from './query.ts';
+import { type Session, withSession } from './session.ts';
+import { openCentre } from './wiring.ts';
+
+export function shellCommand(): Command {
+  return withCentreOptions(new Command('shell').description('an SQL prompt; statements end with ;').option('--period <yyyy-mm>', 'rate only this period (default: every period in the data)'))
+    .addHelpText('after', '\nInside: .views lists the views, .help helps, .quit leaves. Tab completes names.')
+    .action(async (options: CommonOptions & { readonly period?: string }) => {
+      await withSession(openCentre(options), options.period ?? null, converse);
+    });
+}
+
+const HELP = 'One SELECT a time, ended by ;   .views  .help  .quit';
+
+async function converse(session: Session): Promise<void> {
+  const names = session.models.flatMap(({ name, columns }) => [name, ...columns.map((column) => column.name)]);
+  const complete = (line: string): [string[], string] => {
+    const word = /[\w.]*$/.exec(line)?.[0] ?? '';
+    return [[...new Set([...names, '.views', '.help', '.quit'])].filter((name) => name.startsWith(word)).sort(), word];
+  };
+  const terminal = process.stdin.isTTY === true;
+  const lines = createInterface({ input: process.stdin, output: process.stdout, terminal, completer: complete, historySize: 1000, prompt: 'kashi> ' });
+  if (terminal) process.stdout.write(`Snapshot ${session.snapshot.n}, periods ${session.periods.map(({ period }) => period).join(' ')}. ${HELP}\n`);
+  let pending = '';
+  const prompt = (): void => {
+    if (!terminal) return;
+    lines.setPrompt(pending === '' ? 'kashi> ' : '   ...> ');
+    lines.prompt();
+  };
+  prompt();
+  for await (const line of lines) {
+    const command = line.trim();
+    if (pending === '' && command === '.quit') break;
+    if (pending === '' && command.startsWith('.')) process.stdout.write(`${command === '.views' ? viewsText(session) : HELP}\n`);
+    else {
+      pending += `${line}\n`;
+      if (command.endsWith(';')) {
+        await run(session, pending.trim().replace(/;$/, ''));
+        pending = '';
+      }
+    }
+    prompt();
+  }
+  if (pending.trim() !== '') await run(session, pending.trim());
+}
+
+function viewsText(session: Session): string {
+  return session.models.filter(({ name }) => (PUBLIC_VIEWS as readonly string[]).includes(name)).map(({ name, grain }) => `${name.padEnd(24)} ${grain}`).join('\n');
+}
+
+/** A wrong statement is answered, not fatal. */
+async function run(session: Session, sql: string): Promise<void> {
+  try {
+    await prepare(session, sql);
+    process.stdout.write(`${resultTable(await session.warehouse.query(sql)).join('\n')}\n`);
+  } catch (error) {
+    if (error instanceof KashiError) reportError(error, false);
+    else process.stderr.write(`${(error as Error).message}\n`);
+  }
+}

@@ -1,0 +1,139 @@
+/** Turns the command line into adapters: the only file of cli/ that imports them. */
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { LocalFileSink } from '../adapters/file-sink.ts';
+import { listLanded } from '../adapters/landing-local.ts';
+import { copyOutputFile, writeOutputFile } from '../adapters/output-file.ts';
+import { readPrelude, readSqlFiles } from '../adapters/sql-files.ts';
+import { checkLocalStore } from '../adapters/store-local-check.ts';
+import { localStore } from '../adapters/store-local.ts';
+import { readTextFile } from '../adapters/text-file.ts';
+import { type AcceleratorCatalog, BUILT_IN_ACCELERATORS } from '../domain/accelerator.ts';
+import { parseAccelerators } from '../domain/accelerators-file.ts';
+import { type Config, DEFAULT_CONFIG, parseConfig } from '../domain/config.ts';
+import { type Inventory, parseInventory } from '../domain/inventory.ts';
+import { parsePriceBook, type PriceBook } from '../domain/price-book.ts';
+import { parseTenants, type TenantMap } from '../domain/tenant.ts';
+import { parseOneYaml, parseYaml } from '../domain/yaml-config.ts';
+import type { SnapshotFile } from '../ledger/snapshot.ts';
+import type { Clock, FileSink, LandedObject, ObjectStore, ParquetWriter, QueryResult, Warehouse } from '../ports.ts';
+import type { CommandIo } from './config-file.ts';
+
+/** Local files in, standard output out. */
+export const terminal: CommandIo = {
+  readText: readTextFile,
+  print: (text) => process.stdout.write(`${text}\n`),
+};
+
+export const systemClock: Clock = { now: () => Date.now() };
+
+/** Options that every command on a warehouse takes. */
+export interface CentreOptions {
+  readonly config?: string;
+  readonly warehouse?: string;
+}
+
+/** A centre as configured: everything a command needs, opened. */
+export interface Centre {
+  readonly config: Config;
+  /** Null when no kashi.yaml was found and the defaults hold. */
+  readonly configFile: string | null;
+  readonly warehouseDirectory: string;
+  readonly landingDirectory: string;
+  readonly priceBook: PriceBook | null;
+  readonly tenants: TenantMap | null;
+  readonly inventory: Inventory | null;
+  readonly catalog: AcceleratorCatalog;
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  /** Text of a file that the configuration names, relative to it. */
+  readonly readBeside: (path: string) => string;
+}
+
+/** `--config`, else kashi.yaml here, else in or beside the warehouse folder that was named. */
+function findConfig(options: CentreOptions): string | null {
+  if (options.config !== undefined) return resolve(options.config);
+  const places = ['.', ...(options.warehouse === undefined ? [] : [options.warehouse, join(options.warehouse, '..')])];
+  return places.map((place) => resolve(place, 'kashi.yaml')).find((path) => existsSync(path)) ?? null;
+}
+
+/** Errors: KashiError for a configuration that is missing or wrong, before anything is written. */
+export function openCentre(options: CentreOptions): Centre {
+  const configFile = findConfig(options);
+  const config = configFile === null ? DEFAULT_CONFIG : parseConfig(parseOneYaml(readTextFile(configFile), configFile), configFile);
+  const base = configFile === null ? process.cwd() : dirname(configFile);
+  const readBeside = (path: string): string => readTextFile(path, configFile ?? undefined);
+  const warehouseDirectory = options.warehouse === undefined ? resolve(base, config.warehouse) : resolve(options.warehouse);
+  mkdirSync(warehouseDirectory, { recursive: true });
+  const catalog = config.accelerators === null ? BUILT_IN_ACCELERATORS : parseAccelerators(parseOneYaml(readBeside(config.accelerators), config.accelerators), config.accelerators);
+  const { timeZone, currency } = config;
+  const { map } = config.tenants;
+  return {
+    config,
+    configFile,
+    warehouseDirectory,
+    landingDirectory: resolve(base, config.landing),
+    catalog,
+    priceBook: config.priceBook === null ? null : parsePriceBook(parseYaml(readBeside(config.priceBook), config.priceBook), config.priceBook, { timeZone, currency, catalog }),
+    tenants: map === null ? null : parseTenants(parseOneYaml(readBeside(map), map), map, timeZone),
+    inventory: config.inventory === null ? null : parseInventory(parseOneYaml(readBeside(config.inventory), config.inventory), config.inventory, { timeZone, catalog }),
+    store: localStore(warehouseDirectory),
+    clock: systemClock,
+    readBeside,
+  };
+}
+
+export function newAttempt(): string {
+  return randomUUID();
+}
+
+export function landedObjects(paths: readonly string[], centre: Centre): Generator<LandedObject> {
+  return listLanded(paths, centre.landingDirectory);
+}
+
+/** What lies in the configured landing folder; nothing when there is no such folder. */
+export function* landedIfPresent(centre: Centre): Generator<LandedObject> {
+  if (existsSync(centre.landingDirectory)) yield* listLanded([centre.landingDirectory], centre.landingDirectory);
+}
+
+/** Version of the embedded engine, found by starting it. */
+export async function engineVersion(): Promise<string> {
+  const { engineVersion: version } = await import('../adapters/duckdb.ts');
+  return version();
+}
+
+/** A Parquet writer beside the store, so that finished files are linked into it, not copied. */
+export async function openParquetWriter(centre: Centre): Promise<ParquetWriter> {
+  const { duckdbParquetWriter } = await import('../adapters/parquet-duckdb.ts');
+  return await duckdbParquetWriter(join(centre.warehouseDirectory, '.tmp'));
+}
+
+/** The embedded engine over exactly these files. */
+export async function openEngine(centre: Centre, files: readonly SnapshotFile[]): Promise<Warehouse> {
+  const { duckdbWarehouse } = await import('../adapters/warehouse-duckdb.ts');
+  const order = new Map<string, number>();
+  for (const file of files) if (!order.has(file.cid)) order.set(file.cid, order.size);
+  const local = await Promise.all(files.map(async (file) => ({ dataset: file.dataset, file: await centre.store.localFile(file.key), foldOrder: order.get(file.cid) ?? 0 })));
+  const objects = new Map(files.map((file) => [file.cid, { objectId: file.cid.slice(0, 16), objectName: file.object_name, source: file.source, contentId: file.cid }]));
+  return await duckdbWarehouse({
+    dataDirectory: centre.warehouseDirectory,
+    workDirectory: join(centre.warehouseDirectory, '.tmp'),
+    files: local,
+    objects: [...objects.values()],
+    prelude: readPrelude('duckdb'),
+  });
+}
+
+/** Where `kashi generate` writes: files below one folder. */
+export function openFileSink(folder: string): FileSink {
+  return new LocalFileSink(resolve(folder));
+}
+
+/** Arrow bytes of a result; the library is loaded only here. */
+export async function arrowBytes(result: QueryResult): Promise<Uint8Array> {
+  const { arrowStream } = await import('../adapters/arrow-ipc.ts');
+  return arrowStream(result);
+}
+
+export { checkLocalStore, copyOutputFile, readSqlFiles, writeOutputFile };

@@ -1,0 +1,231 @@
+/** One landed object → Parquet, quarantine and one commit. Repeating it, under any name, changes nothing. */
+import { createHash } from 'node:crypto';
+import { PARSER_VERSION } from '../contract.ts';
+import { DATASETS, QUARANTINE } from '../datasets.ts';
+import { type CommitFile, type CommitRecord, commit, contentId, currentGeneration, markSeen, readCommit } from '../ledger/commit.ts';
+import { dataKey, quarantineKey, utcDay } from '../ledger/keys.ts';
+import type { Clock, LandedObject, ObjectStore, ParquetWriter, RowSpool, WrittenFile } from '../ports.ts';
+import { detectSource } from '../sources/detect.ts';
+import { type Hold, type HoldReason, isHold, type Source, type SourceContext } from '../sources/source.ts';
+import { type Limits, ObjectFault } from './limits.ts';
+import { ObjectParser, type LineCounts } from './parse-object.ts';
+import { type Peek, peek } from './peek.ts';
+import { readBounded } from './read-bounded.ts';
+
+/** How one object is to be read: the matching landing rule, resolved. */
+export interface Reading {
+  /** Null: the content decides. */
+  readonly source: Source | null;
+  readonly siteId: string;
+  readonly zone: string | null;
+  readonly options: Readonly<Record<string, unknown>>;
+  /** SHA-256 of everything above that can change rows; part of the commit. */
+  readonly configHash: string;
+}
+
+export interface IngestDependencies {
+  readonly store: ObjectStore;
+  readonly writer: ParquetWriter;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  /** A new name for each attempt; letters, digits and '-'. */
+  readonly newAttempt: () => string;
+  /** Read content again that is committed already, as its next generation. */
+  readonly reparse: boolean;
+  /** Sees every raw chunk that was parsed. */
+  readonly onBytes: (bytes: number) => void;
+}
+
+export interface IngestOutcome {
+  readonly name: string;
+  readonly bytes: number;
+  /** known: this content was committed before, under this or another name. */
+  readonly outcome: 'committed' | 'held' | 'known';
+  /** The record that stands for this content. */
+  readonly record: CommitRecord;
+}
+
+const UNKNOWN_SOURCE = 'unknown';
+const DRAIN_ROWS = 50_000;
+
+/** Errors: whatever the store or the disk throws; bad data never throws. */
+export async function ingestObject(object: LandedObject, reading: Reading, dependencies: IngestDependencies): Promise<IngestOutcome> {
+  const looked = await look(object, dependencies.limits);
+  const source = 'fault' in looked ? reading.source : (reading.source ?? detectSource(looked.head));
+  const cid = await hashObject(object, source?.name ?? UNKNOWN_SOURCE);
+  const standing = await standingRecord(dependencies.store, cid, reading.configHash, dependencies.reparse);
+  if (standing.record !== null) {
+    await markSeen(dependencies.store, object, cid);
+    return { name: object.name, bytes: object.bytes, outcome: 'known', record: standing.record };
+  }
+  const attempt: Attempt = { object, cid, generation: standing.generation, source: source?.name ?? UNKNOWN_SOURCE, id: dependencies.newAttempt(), configHash: reading.configHash };
+  const parsed = 'fault' in looked ? held(looked.fault.reason, looked.fault.message) : await parse(object, source, reading, looked, dependencies, attempt);
+  const { outcome, record } = await commit(dependencies.store, recordOf(attempt, parsed, dependencies.clock));
+  await markSeen(dependencies.store, object, cid);
+  const kind = outcome === 'exists' ? 'known' : record.kind === 'held' ? 'held' : 'committed';
+  return { name: object.name, bytes: object.bytes, outcome: kind, record };
+}
+
+interface Attempt {
+  readonly object: LandedObject;
+  readonly cid: string;
+  readonly generation: number;
+  readonly source: string;
+  readonly id: string;
+  readonly configHash: string;
+}
+
+interface Parsed {
+  readonly hold: { readonly reason: HoldReason; readonly detail: string } | null;
+  readonly lines: LineCounts;
+  readonly newlines: number;
+  readonly reasons: Readonly<Record<string, number>>;
+  readonly files: readonly CommitFile[];
+}
+
+const NO_LINES: LineCounts = { physical: 0, valid: 0, quarantined: 0, blank: 0 };
+
+function held(reason: HoldReason, detail: string, lines: LineCounts = NO_LINES, reasons: Readonly<Record<string, number>> = {}): Parsed {
+  return { hold: { reason, detail }, lines, newlines: 0, reasons, files: [] };
+}
+
+async function look(object: LandedObject, limits: Limits): Promise<Peek | { readonly fault: ObjectFault }> {
+  try {
+    return await peek(object, limits);
+  } catch (error) {
+    if (error instanceof ObjectFault) return { fault: error };
+    throw error;
+  }
+}
+
+async function hashObject(object: LandedObject, source: string): Promise<string> {
+  const hasher = contentId(source);
+  for await (const chunk of object.open()) hasher.update(chunk);
+  return hasher.digest();
+}
+
+/** A committed content stands, unless it was held under another configuration or parser: then it is worth reading again. */
+async function standingRecord(store: ObjectStore, cid: string, configHash: string, reparse: boolean): Promise<{ record: CommitRecord | null; generation: number }> {
+  const highest = await currentGeneration(store, cid);
+  if (highest === null) return { record: null, generation: 0 };
+  const record = await readCommit(store, cid, highest);
+  const mended = record?.kind === 'held' && (record.config_hash !== configHash || record.parser_version !== PARSER_VERSION);
+  return reparse || mended || record === null ? { record: null, generation: highest + 1 } : { record, generation: highest };
+}
+
+async function parse(object: LandedObject, source: Source | null, reading: Reading, looked: Peek, dependencies: IngestDependencies, attempt: Attempt): Promise<Parsed> {
+  if (source === null) return held('source_unknown', 'no source, or more than one, recognises the content; name it with --source or in kashi.yaml');
+  const context: SourceContext = {
+    siteId: reading.siteId,
+    zone: reading.zone,
+    receivedAtMs: object.lastModifiedMs,
+    contentId: source.needsContentId === true ? await decompressedDigest(object, dependencies.limits) : '',
+    options: reading.options,
+  };
+  const parser = source.open(context);
+  if (isHold(parser)) return held(parser.hold, parser.detail);
+  const rows = dependencies.writer.spool(DATASETS[source.fact]);
+  const refusals = dependencies.writer.spool(QUARANTINE);
+  const reasons: Record<string, number> = {};
+  let sinceDrain = 0;
+  const origin = { source: source.name, object_id: attempt.cid.slice(0, 16) };
+  const records = new ObjectParser(source, parser, dependencies.limits, {
+    row: (row, line) => {
+      rows.append({ ...row, ...origin, line });
+      sinceDrain++;
+    },
+    refused: ({ reason, field, found }, place) => {
+      reasons[reason] = (reasons[reason] ?? 0) + 1;
+      refusals.append({ ...origin, landed_at_ms: object.lastModifiedMs, object_name: object.name, byte_start: place.byteStart, byte_end: place.byteEnd, reason, field, found, line: place.line });
+    },
+  });
+  const drain = async (): Promise<void> => {
+    if (sinceDrain < DRAIN_ROWS) return;
+    sinceDrain = 0;
+    await rows.drain();
+  };
+  let newlines = 0;
+  try {
+    if (looked.document !== null && source.framing === 'json') {
+      dependencies.onBytes(object.bytes);
+      newlines = countNewlines(looked.document);
+      records.document(looked.document);
+    } else {
+      for await (const chunk of readBounded(object.open(), dependencies.limits, (raw) => dependencies.onBytes(raw.length))) {
+        newlines += countNewlines(chunk);
+        records.push(chunk);
+        await drain();
+      }
+    }
+    records.finish();
+  } catch (error) {
+    await Promise.all([rows.abort(), refusals.abort()]);
+    if (error instanceof ObjectFault) return held(error.reason, error.message);
+    throw error;
+  }
+  const { counts } = records;
+  const hold = tooManyBad(counts, dependencies.limits);
+  if (hold !== null) {
+    await Promise.all([rows.abort(), refusals.abort()]);
+    return held(hold.hold, hold.detail, counts, reasons);
+  }
+  return { hold: null, lines: counts, newlines, reasons, files: await storeFiles(attempt, rows, refusals, source, dependencies.store) };
+}
+
+/** Above the limit the object is more likely misread than partly bad. */
+function tooManyBad(counts: LineCounts, limits: Limits): Hold | null {
+  const judged = counts.valid + counts.quarantined;
+  if (counts.quarantined <= judged * limits.badRowShare) return null;
+  return { hold: 'too_many_bad_rows', detail: `allowed ${limits.badRowShare * 100} % of ${judged} rows, found ${counts.quarantined} bad` };
+}
+
+async function storeFiles(attempt: Attempt, rows: RowSpool, refusals: RowSpool, source: Source, store: ObjectStore): Promise<CommitFile[]> {
+  const files: CommitFile[] = [];
+  for (const [part, written] of (await rows.finish()).entries()) {
+    const key = dataKey({ dataset: source.fact, partition: written.partition, cid: attempt.cid, part, attempt: attempt.id });
+    files.push(await storeFile(store, key, source.fact, written));
+  }
+  for (const written of await refusals.finish()) {
+    const key = quarantineKey({ landedDay: utcDay(attempt.object.lastModifiedMs), cid: attempt.cid, generation: attempt.generation, attempt: attempt.id });
+    files.push(await storeFile(store, key, 'quarantine', written));
+  }
+  return files;
+}
+
+async function storeFile(store: ObjectStore, key: string, dataset: CommitFile['dataset'], written: WrittenFile): Promise<CommitFile> {
+  await store.putIfAbsent(key, { file: written.file });
+  return { key, dataset, partition: written.partition, rows: written.rows, bytes: written.bytes, sha256: written.sha256, min_ms: written.minMs, max_ms: written.maxMs };
+}
+
+function recordOf(attempt: Attempt, parsed: Parsed, clock: Clock): CommitRecord {
+  const rows: Partial<Record<CommitFile['dataset'], number>> = {};
+  for (const file of parsed.files) rows[file.dataset] = (rows[file.dataset] ?? 0) + file.rows;
+  return {
+    kind: parsed.hold === null ? 'data' : 'held',
+    cid: attempt.cid,
+    generation: attempt.generation,
+    source: attempt.source,
+    object: { name: attempt.object.name, bytes: attempt.object.bytes, last_modified_ms: attempt.object.lastModifiedMs },
+    parser_version: PARSER_VERSION,
+    config_hash: attempt.configHash,
+    attempt: attempt.id,
+    lines: { ...parsed.lines, newlines: parsed.newlines },
+    rows,
+    reasons: parsed.reasons,
+    hold: parsed.hold,
+    files: parsed.files,
+    committed_at_ms: clock.now(),
+  };
+}
+
+async function decompressedDigest(object: LandedObject, limits: Limits): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of readBounded(object.open(), limits)) hash.update(chunk);
+  return hash.digest('hex');
+}
+
+function countNewlines(bytes: Uint8Array): number {
+  let count = 0;
+  for (let at = bytes.indexOf(0x0a); at >= 0; at = bytes.indexOf(0x0a, at + 1)) count++;
+  return count;
+}

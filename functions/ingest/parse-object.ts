@@ -1,0 +1,133 @@
+/** The records of one object → rows and refusals. Every physical unit ends as exactly one of valid, quarantined, blank. */
+import type { StoredRow } from '../ports.ts';
+import { type Outcome, type RecordParser, type RecordPlace, type Rejection, reject, type Source } from '../sources/source.ts';
+import { decodeUtf8, parseGuarded } from './guard.ts';
+import type { Limits } from './limits.ts';
+import { LineReader, type LineSink, splitCsv } from './lines.ts';
+
+/** physical = valid + quarantined + blank, counted apart: physical by the reader, the rest by outcome. */
+export interface LineCounts {
+  physical: number;
+  valid: number;
+  quarantined: number;
+  blank: number;
+}
+
+export interface RowSink {
+  row(row: StoredRow, line: number): void;
+  refused(rejection: Rejection, place: RecordPlace): void;
+}
+
+const BLANK_LINE = /^[ \t]*$/;
+
+/** Feeds one object's records to its parser. Create, push chunks (or document), finish once; then read `counts`. */
+export class ObjectParser {
+  readonly counts: LineCounts = { physical: 0, valid: 0, quarantined: 0, blank: 0 };
+  private readonly source: Source;
+  private readonly parser: RecordParser;
+  private readonly limits: Limits;
+  private readonly sink: RowSink;
+  private readonly reader: LineReader;
+
+  constructor(source: Source, parser: RecordParser, limits: Limits, sink: RowSink) {
+    this.source = source;
+    this.parser = parser;
+    this.limits = limits;
+    this.sink = sink;
+    this.reader = new LineReader(limits.lineBytes, source.framing === 'csv', this.lineSink());
+  }
+
+  push(chunk: Uint8Array): void {
+    this.reader.push(chunk);
+  }
+
+  /** One whole JSON document; its units count instead of its lines. */
+  document(bytes: Uint8Array): void {
+    const parsed = parseGuarded(bytes, 0, bytes.length, this.limits.depth);
+    const place = { line: 1, byteStart: 0, byteEnd: bytes.length };
+    if ('reason' in parsed) {
+      this.counts.physical++;
+      this.count(reject(parsed.reason), place, 1);
+    } else this.value(parsed.value, place, true);
+  }
+
+  finish(): void {
+    this.reader.end();
+    this.parser.finish?.((row, line) => this.sink.row(row, line));
+  }
+
+  private lineSink(): LineSink {
+    return {
+      record: (bytes, start, end, line, lines, byteStart) => {
+        this.record(bytes, start, end, lines, { line, byteStart, byteEnd: byteStart + (end - start) });
+      },
+      tooLong: (line, byteStart, byteEnd) => {
+        this.counts.physical++;
+        this.count(reject('line_too_long', null, `${byteEnd - byteStart} bytes`), { line, byteStart, byteEnd }, 1);
+      },
+    };
+  }
+
+  private record(bytes: Uint8Array, start: number, end: number, lines: number, place: RecordPlace): void {
+    if (this.source.framing === 'json') {
+      if (isBlank(bytes, start, end)) {
+        this.counts.physical += lines;
+        this.count('blank', place, lines);
+        return;
+      }
+      const parsed = parseGuarded(bytes, start, end, this.limits.depth);
+      if ('value' in parsed) this.value(parsed.value, place, false);
+      else {
+        this.counts.physical += lines;
+        this.count(reject(parsed.reason), place, lines);
+      }
+      return;
+    }
+    this.counts.physical += lines;
+    const text = decodeUtf8(bytes, start, end);
+    if (text === null) this.count(reject('invalid_utf8'), place, lines);
+    else if (BLANK_LINE.test(text)) this.count('blank', place, lines);
+    else if (this.source.framing === 'text') this.unit(text, place, lines);
+    else {
+      const cells = splitCsv(text, this.source.delimiter ?? ',');
+      if (cells === null) this.count(reject('wrong_shape', null, 'unbalanced quotes'), place, lines);
+      else this.unit(cells, place, lines);
+    }
+  }
+
+  /** A JSON value that may carry several units; inside a document the unit's number stands for its line. */
+  private value(value: unknown, place: RecordPlace, inDocument: boolean): void {
+    const units = this.source.units?.(value) ?? null;
+    if (units === null || units.length === 0) {
+      this.counts.physical++;
+      if (units === null) this.unit(value, place, 1);
+      else this.count('blank', place, 1);
+      return;
+    }
+    this.counts.physical += units.length;
+    units.forEach((unit, index) => {
+      this.unit(unit, inDocument ? { ...place, line: index + 1 } : place, 1);
+    });
+  }
+
+  private unit(record: unknown, place: RecordPlace, lines: number): void {
+    this.count(this.parser.parse(record, place, (row) => this.sink.row(row, place.line)), place, lines);
+  }
+
+  private count(outcome: Outcome, place: RecordPlace, lines: number): void {
+    if (outcome === 'valid') this.counts.valid += lines;
+    else if (outcome === 'blank') this.counts.blank += lines;
+    else {
+      this.counts.quarantined += lines;
+      this.sink.refused(outcome, place);
+    }
+  }
+}
+
+function isBlank(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) {
+    const b = bytes[i]!;
+    if (b !== 0x20 && b !== 0x09 && b !== 0x0d) return false;
+  }
+  return true;
+}

@@ -1,0 +1,17 @@
+/** All sources that are found by name or by content. `mapped` is made from its map (mapped.ts) and is not listed. */
+import { dcgmText } from './dcgm-text.ts';
+import { kubernetesPods } from './kubernetes-pods.ts';
+import { litellm } from './litellm.ts';
+import { openaiUsage } from './openai-usage.ts';
+import { otelGenai } from './otel-genai.ts';
+import { prometheusJson } from './prometheus-json.ts';
+import { slurmSacct } from './slurm-sacct.ts';
+import type { Source } from './source.ts';
+
+/** To add a source: one file, one entry here, one fixture folder. */
+export const SOURCES: readonly Source[] = [litellm, otelGenai, openaiUsage, dcgmText, prometheusJson, kubernetesPods, slurmSacct];
+
+/** The source of a name in SPEC 3, or null. */
+export function sourceNamed(name: string): Source | null {
+  return SOURCES.find((source) => source.name === name) ?? null;
+}

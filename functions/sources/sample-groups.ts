@@ -1,0 +1,88 @@
+/** Readings of one (device, instant, workload) → one gpu_sample row. Shared by the sources whose unit is a single reading. */
+import type { SampleIdentity } from './dcgm-labels.ts';
+import type { MetricColumn, MetricValue } from './dcgm-metrics.ts';
+import type { Emit, Row } from './source.ts';
+
+/**
+ * Rows under construction at once: some 100 MiB. One scrape of 1,000 eight-GPU nodes is 8,000 groups, so only a file that
+ * prints a long time range metric by metric passes it.
+ */
+export const MAX_GROUPS = 200_000;
+
+interface Group {
+  readonly line: number;
+  readonly identity: SampleIdentity;
+  readonly instantMs: number;
+  readonly values: Partial<Record<MetricColumn, MetricValue>>;
+}
+
+/** Numeric equality of two readings of one column: '67.0' and '67.000000' are the same reading. */
+function sameValue(a: MetricValue, b: MetricValue): boolean {
+  return a === b || Number(a) === Number(b);
+}
+
+/**
+ * Collects readings. Memory is bounded: with more than `maxGroups` groups open, the older half is emitted as it stands;
+ * a reading that comes later for one of those makes a second row of the same sample, and fct_gpu_sample merges rows.
+ */
+export class SampleGroups {
+  private readonly groups = new Map<string, Group>();
+  private readonly siteId: string;
+  private readonly maxGroups: number;
+
+  constructor(siteId: string, maxGroups: number = MAX_GROUPS) {
+    this.siteId = siteId;
+    this.maxGroups = maxGroups;
+  }
+
+  /**
+   * Adds one reading. False when the same column of the same device, instant and workload already has another value:
+   * two readings cannot both be true, the first stays. XID is the exception: the exporter opens a new series per code and the
+   * old one may linger at 0, so a code wins over 0.
+   */
+  add(identity: SampleIdentity, instantMs: number, column: MetricColumn, value: MetricValue, line: number): boolean {
+    const key = `${instantMs}${identity.key}`;
+    let group = this.groups.get(key);
+    if (group === undefined) {
+      group = { line, identity, instantMs, values: {} };
+      this.groups.set(key, group);
+    }
+    const known = group.values[column];
+    if (known === undefined || (column === 'xid' && known === 0)) group.values[column] = value;
+    else return sameValue(known, value) || (column === 'xid' && value === 0);
+    return true;
+  }
+
+  /** Emits the older half when too many groups are open. Rows carry the line that pushed them out. */
+  relieve(emit: Emit): void {
+    if (this.groups.size <= this.maxGroups) return;
+    let left = Math.ceil(this.groups.size / 2);
+    for (const [key, group] of this.groups) {
+      if (left-- === 0) return;
+      emit(this.row(group));
+      this.groups.delete(key);
+    }
+  }
+
+  /** Emits what is left, in order of first appearance; the line is the first of each group. */
+  drain(emit: (row: Row, line: number) => void): void {
+    for (const group of this.groups.values()) emit(this.row(group), group.line);
+    this.groups.clear();
+  }
+
+  private row(group: Group): Row {
+    const { identity } = group;
+    return {
+      sampled_at_ms: group.instantMs,
+      site_id: this.siteId,
+      node: identity.node,
+      device_id: identity.deviceId,
+      device_index: identity.deviceIndex,
+      accelerator_model: identity.acceleratorModel,
+      ...group.values,
+      namespace: identity.namespace,
+      pod: identity.pod,
+      job_id: identity.jobId,
+    };
+  }
+}

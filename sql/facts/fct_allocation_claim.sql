@@ -1,0 +1,50 @@
+-- The names under which an allocation claims samples, hour by hour inside the billed periods.
+-- Grain: one allocation, period, claim name and hour
+-- Key: allocation_id, period, claim, hour_ms
+-- Inputs: fct_allocation, ref_period
+-- Columns:
+--   allocation_id varchar: allocation
+--   period varchar: yyyy-mm
+--   site_id varchar: site
+--   claim varchar: pod:namespace/name, job:id or dev:id
+--   hour_ms bigint [epoch ms UTC]: start of the hour
+--   start_ms bigint [epoch ms UTC]: inclusive, inside hour, allocation and period
+--   end_ms bigint [epoch ms UTC]: exclusive
+-- Source: SPEC 5
+with
+held as (
+  select
+    allocations.allocation_id,
+    periods.period,
+    allocations.site_id,
+    allocations.namespace,
+    allocations.pod,
+    allocations.job_id,
+    allocations.device_ids,
+    greatest(allocations.start_at_ms, periods.start_ms) as start_ms,
+    least(allocations.end_at_ms, periods.clip_ms) as end_ms
+  from fct_allocation as allocations
+  inner join ref_period as periods
+    on allocations.start_at_ms < periods.clip_ms
+    and allocations.end_at_ms > periods.start_ms
+),
+claims as (
+  select allocation_id, period, site_id, start_ms, end_ms, 'pod:' || namespace || '/' || pod as claim from held where namespace is not null and pod is not null
+  union
+  select allocation_id, period, site_id, start_ms, end_ms, 'job:' || job_id as claim from held where job_id is not null
+  union
+  select held.allocation_id, held.period, held.site_id, held.start_ms, held.end_ms, 'dev:' || trim(devices.device_id) as claim
+  from held
+  cross join unnest(split(held.device_ids, ',')) as devices (device_id)
+  where held.device_ids is not null
+)
+select
+  claims.allocation_id,
+  claims.period,
+  claims.site_id,
+  claims.claim,
+  hours.hour_ms,
+  greatest(claims.start_ms, hours.hour_ms) as start_ms,
+  least(claims.end_ms, hours.hour_ms + 3600000) as end_ms
+from claims
+cross join unnest(sequence(claims.start_ms - mod(claims.start_ms, 3600000), claims.end_ms - 1, 3600000)) as hours (hour_ms)
