@@ -5,7 +5,7 @@ import { type CommonOptions, withCentreOptions } from './centre-options.ts';
 import { billExitCode, rate } from './bill.ts';
 import { csvText } from './query-format.ts';
 import { printJson, printLines } from './output.ts';
-import { withSession } from './session.ts';
+import { type Session, withSession } from './session.ts';
 import { copyOutputFile, openCentre, writeOutputFile } from './wiring.ts';
 
 const FORMATS = ['csv', 'parquet'] as const;
@@ -36,15 +36,7 @@ export function exportCommand(): Command {
     .action(async (period: string, options: ExportOptions) => {
       await withSession(openCentre(options), period, async (session) => {
         const { document, checks } = await rate(session, period, options.tenant ?? null);
-        const directory = options.output ?? join('bills', period);
-        const files: string[] = [];
-        for (const [name, select] of TABLES) {
-          const sql = tenantOnly(select.replace('PERIOD', sqlText(period)), options.tenant);
-          const file = join(directory, `${name}.${options.format}`);
-          if (options.format === 'parquet') copyOutputFile(await session.warehouse.parquetFile(sql), file);
-          else writeOutputFile(file, csvText(await session.warehouse.query(sql)));
-          files.push(file);
-        }
+        const files = await writeBillFiles(session, period, { format: options.format, directory: options.output ?? join('bills', period), tenant: options.tenant ?? null });
         if (options.json === true) printJson({ period, format: options.format, state: document.state, total: document.total, files });
         else printLines([`Provisional bill ${period}: ${document.total} ${document.currency}`, ...files.map((file) => `  ${file}`)]);
         process.exitCode = billExitCode(session, document, checks);
@@ -52,8 +44,27 @@ export function exportCommand(): Command {
     });
 }
 
-function tenantOnly(select: string, tenant: string | undefined): string {
-  return tenant === undefined ? select : select.replace(' order by', ` and tenant_id = ${sqlText(tenant)} order by`);
+interface BillFiles {
+  readonly format: (typeof FORMATS)[number];
+  readonly directory: string;
+  readonly tenant: string | null;
+}
+
+/** Writes the tables of a rated period; returns the paths. The models must be defined. */
+export async function writeBillFiles({ warehouse }: Pick<Session, 'warehouse'>, period: string, { format, directory, tenant }: BillFiles): Promise<string[]> {
+  const files: string[] = [];
+  for (const [name, select] of TABLES) {
+    const sql = tenantOnly(select.replace('PERIOD', sqlText(period)), tenant);
+    const file = join(directory, `${name}.${format}`);
+    if (format === 'parquet') copyOutputFile(await warehouse.parquetFile(sql), file);
+    else writeOutputFile(file, csvText(await warehouse.query(sql)));
+    files.push(file);
+  }
+  return files;
+}
+
+function tenantOnly(select: string, tenant: string | null): string {
+  return tenant === null ? select : select.replace(' order by', ` and tenant_id = ${sqlText(tenant)} order by`);
 }
 
 /** A SQL text literal; the statement is checked to be one SELECT afterwards all the same. */

@@ -13,7 +13,8 @@ import {
   presetOptions,
 } from '../generate/options.ts';
 import type { Progress } from '../ports.ts';
-import { openFileSink } from './wiring.ts';
+import type { CommandIo } from './config-file.ts';
+import { openFileSink, terminal } from './wiring.ts';
 
 interface Flags {
   readonly out: string;
@@ -42,7 +43,7 @@ The folder holds landing/ (logs), kashi.yaml, price-book.yaml, tenants.yaml, inv
 the rows, tokens, GPU-hours, HFU, MFU and bill that were planted. The same options give the same bytes.`;
 
 /** The command. `--json` prints files, rows and the planted bills; progress goes to standard error. Errors of the action: KashiError. */
-export function generateCommand(): Command {
+export function generateCommand(io: Pick<CommandIo, 'print'> = terminal): Command {
   return new Command('generate')
     .description('write a synthetic centre in the real log formats, with known totals')
     .requiredOption('--out <dir>', 'folder to write into')
@@ -64,16 +65,12 @@ export function generateCommand(): Command {
       const result = await generateCentre(optionsOf(flags), openFileSink(flags.out), stderrProgress());
       const { period, currency, bills, total } = result.expected;
       if (flags.json === true) {
-        process.stdout.write(
-          `${JSON.stringify({ dir: flags.out, files: result.files, rows: result.rows, period, currency, bills, total })}\n`,
-        );
+        io.print(JSON.stringify({ dir: flags.out, files: result.files, rows: result.rows, period, currency, bills, total }));
         return;
       }
-      const lines = bills.map((bill) => `  ${bill.tenant_id.padEnd(12)} ${bill.total.padStart(14)}`);
-      process.stdout.write(
-        `${result.files} log files, ${result.rows} rows in ${flags.out}/landing\nExpected bills of ${period} in ${currency} (expected.json):\n`,
-      );
-      process.stdout.write(`${lines.join('\n')}\n  ${'total'.padEnd(12)} ${total.padStart(14)}\n`);
+      io.print(`${result.files} log files, ${result.rows} rows in ${flags.out}/landing`);
+      io.print(`Expected bills of ${period} in ${currency} (expected.json):`);
+      for (const bill of [...bills, { tenant_id: 'total', total }]) io.print(`  ${bill.tenant_id.padEnd(12)} ${bill.total.padStart(14)}`);
     });
 }
 

@@ -1,6 +1,6 @@
 /** Turns the command line into adapters: the only file of cli/ that imports them. */
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { LocalFileSink } from '../adapters/file-sink.ts';
 import { listLanded } from '../adapters/landing-local.ts';
@@ -92,6 +92,12 @@ export function landedObjects(paths: readonly string[], centre: Centre): Generat
   return listLanded(paths, centre.landingDirectory);
 }
 
+/** new: absent or empty; ours: holds the marker file; foreign: holds something else. */
+export function folderState(directory: string, marker: string): 'new' | 'ours' | 'foreign' {
+  if (!existsSync(directory) || readdirSync(directory).length === 0) return 'new';
+  return existsSync(join(directory, marker)) ? 'ours' : 'foreign';
+}
+
 /** What lies in the configured landing folder; nothing when there is no such folder. */
 export function* landedIfPresent(centre: Centre): Generator<LandedObject> {
   if (existsSync(centre.landingDirectory)) yield* listLanded([centre.landingDirectory], centre.landingDirectory);
@@ -136,4 +142,5 @@ export async function arrowBytes(result: QueryResult): Promise<Uint8Array> {
   return arrowStream(result);
 }
 
+export { createFile, readStarterFiles, type StarterFile } from '../adapters/starter-files.ts';
 export { checkLocalStore, copyOutputFile, readSqlFiles, writeOutputFile };

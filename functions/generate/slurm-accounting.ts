@@ -16,7 +16,8 @@ const HEADER =
 const SPOILERS = [
   replace('unknown_state', /\|(COMPLETED|NODE_FAIL|CANCELLED by 10021|FAILED|TIMEOUT)\|/, () => '|VANISHED|'),
   { reason: 'wrong_shape', spoil: (line: string): Chunk => line.split('|').slice(0, 9).join('|') },
-  replace('not_an_integer', /(gres\/gpu:a100=)\d+/, (gres) => `${gres}x`),
+  // The last TRES of a line is the allocated one.
+  replace('not_an_integer', /^(.*gres\/gpu:a100=)\d+/, (before) => `${before}x`),
   breakUtf8('a100'),
   replace('bad_timestamp', /(\|normal\|[^|]+\|users\|100\|[^|]+\|10021\|)[^|]+/, (before) => `${before}yesterday`),
 ] as const;

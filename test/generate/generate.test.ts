@@ -9,7 +9,7 @@ import { LocalFileSink } from '../../functions/adapters/file-sink.ts';
 import { KashiError } from '../../functions/domain/errors.ts';
 import { generateCentre } from '../../functions/generate/generate.ts';
 import { badPerMillion, presetOptions } from '../../functions/generate/options.ts';
-import { make, MemorySink } from './memory-sink.ts';
+import { MemorySink, make } from './memory-sink.ts';
 
 const SMALL = { requests: 1_000, days: 2 } as const;
 
@@ -65,12 +65,23 @@ test('a month of 31 days and the fewest accelerators still hold every situation'
 
 test('options that make no centre are refused before a byte is written', async () => {
   const wrong = [
-    { period: '2026-13' }, { period: 'october' }, { requests: 99 }, { requests: 1.5 }, { days: 0 }, { days: 32 }, { gpus: 23 }, { tenants: 3 },
+    { period: '2026-13' },
+    { period: 'october' },
+    { requests: 99 },
+    { requests: 1.5 },
+    { days: 0 },
+    { days: 32 },
+    { gpus: 23 },
+    { tenants: 3 },
     { days: 29, period: '2027-02' },
   ];
   for (const options of wrong) {
     const sink = new MemorySink();
-    await assert.rejects(generateCentre({ ...presetOptions('demo'), ...options }, sink), (error) => error instanceof KashiError && error.code === 'usage', JSON.stringify(options));
+    await assert.rejects(
+      generateCentre({ ...presetOptions('demo'), ...options }, sink),
+      (error) => error instanceof KashiError && error.code === 'usage',
+      JSON.stringify(options),
+    );
     assert.equal(sink.files.size, 0);
   }
 });
@@ -86,7 +97,10 @@ test('files on disk decompress to what was made, and carry their landing instant
   const folder = mkdtempSync(join(tmpdir(), 'kashi-generate-'));
   try {
     const plain = await make({ ...SMALL, only: 'tokens' });
-    for (const [format, suffix, open] of [['gzip', '.gz', gunzipSync], ['zstd', '.zst', zstdDecompressSync]] as const) {
+    for (const [format, suffix, open] of [
+      ['gzip', '.gz', gunzipSync],
+      ['zstd', '.zst', zstdDecompressSync],
+    ] as const) {
       await generateCentre({ ...presetOptions('demo'), ...SMALL, only: 'tokens', format }, new LocalFileSink(folder));
       for (const path of plain.sink.landed()) {
         const file = join(folder, `${path}${suffix}`);

@@ -10,7 +10,11 @@ export class MemorySink implements FileSink {
   readonly files = new Map<string, Buffer>();
   readonly modifiedAtMs = new Map<string, number>();
 
-  async write(path: string, chunks: Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string>, options: FileOptions = {}): Promise<void> {
+  async write(
+    path: string,
+    chunks: Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string>,
+    options: FileOptions = {},
+  ): Promise<void> {
     if (this.files.has(path)) throw new Error(`written twice: ${path}`);
     const parts: Buffer[] = [];
     for await (const chunk of chunks) parts.push(Buffer.from(chunk as string));

@@ -34,7 +34,8 @@ function readAll(made: Made): Map<string, Read> {
   for (const path of sink.landed()) {
     if (repeated.includes(path)) continue;
     const rule = landingRuleOf(config, path.replace(/^landing\//, ''));
-    const source: Source | null = rule.map === null ? sourceNamed(rule.source ?? '') : mappedSource(parseMapText(sink.text(rule.map), rule.map));
+    const source: Source | null =
+      rule.map === null ? sourceNamed(rule.source ?? '') : mappedSource(parseMapText(sink.text(rule.map), rule.map));
     assert.ok(source !== null, `no rule reads ${path}`);
     const read = bySource.get(source.name) ?? { valid: 0, blank: 0, quarantined: 0, reasons: {}, rows: [], worstShare: 0 };
     bySource.set(source.name, read);
@@ -68,9 +69,10 @@ function readOne(made: Made, path: string, source: Source, place: { siteId: stri
   read.worstShare = Math.max(read.worstShare, objects.counts.quarantined / objects.counts.physical);
 }
 
-for (const [name, options] of [
-  ['the demo centre', {}],
-  ['few requests, many bad rows, a long month', { requests: 600, days: 31, badPerMillion: 100_000 }],
+/** With few rows a day some sources get no bad rows at all, because one would be a large share of its file. */
+for (const [name, options, everySourceSpoiled] of [
+  ['the demo centre', {}, true],
+  ['few requests, many bad rows, a long month', { requests: 600, days: 31, badPerMillion: 100_000, busyPercent: 3 }, false],
 ] as const) {
   test(`${name}: every file parses to exactly the planted rows and refusals`, async () => {
     const made = await make(options);
@@ -83,9 +85,10 @@ for (const [name, options] of [
         { valid: counts.valid, blank: counts.blank, quarantined: counts.quarantined, reasons: counts.quarantined_by_reason },
         source,
       );
-      assert.ok(counts.quarantined > 0 && counts.valid > 0, source);
+      assert.ok(counts.valid > 0 && (counts.quarantined > 0 || !everySourceSpoiled), source);
       assert.ok(found.worstShare <= DEFAULT_LIMITS.badRowShare, `${source}: a file would be held, share ${found.worstShare}`);
-      for (const reason of Object.keys(counts.quarantined_by_reason)) assert.ok((ROW_REASONS as readonly string[]).includes(reason), reason);
+      for (const reason of Object.keys(counts.quarantined_by_reason))
+        assert.ok((ROW_REASONS as readonly string[]).includes(reason), reason);
     }
   });
 }
@@ -103,7 +106,13 @@ test('each file is detected as the source whose folder it is in', async () => {
     } catch {
       json = undefined;
     }
-    assert.deepEqual(SOURCES.filter((source) => source.detect({ text, json })).map(({ name }) => name).filter((name) => name === folder), [folder], path);
+    assert.deepEqual(
+      SOURCES.filter((source) => source.detect({ text, json }))
+        .map(({ name }) => name)
+        .filter((name) => name === folder),
+      [folder],
+      path,
+    );
   }
 });
 
@@ -139,8 +148,15 @@ test('price book, tenants, inventory and kashi.yaml are valid and know every pla
   assert.equal(book.tokenPrices.length, 5);
   assert.equal(book.allowances.length, 1);
   assert.equal(book.creditRules[0]?.creditedMs, 3_600_000);
-  const inventory = parseInventory(parseOneYaml(sink.text('inventory.yaml'), 'inventory.yaml'), 'inventory.yaml', { timeZone: 'Asia/Shanghai', catalog: BUILT_IN_ACCELERATORS });
+  const inventory = parseInventory(parseOneYaml(sink.text('inventory.yaml'), 'inventory.yaml'), 'inventory.yaml', {
+    timeZone: 'Asia/Shanghai',
+    catalog: BUILT_IN_ACCELERATORS,
+  });
   assert.ok(inventory !== null);
   assert.equal(configOf(sink).timeZone, 'Asia/Shanghai');
-  for (const { accelerator_model: model } of expected.workloads) assert.ok(book.gpuPrices.some(({ accelerator }) => accelerator === model), model);
+  for (const { accelerator_model: model } of expected.workloads)
+    assert.ok(
+      book.gpuPrices.some(({ accelerator }) => accelerator === model),
+      model,
+    );
 });

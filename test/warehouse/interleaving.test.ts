@@ -118,26 +118,40 @@ function scheduled(inner: ObjectStore, turn: () => Promise<unknown>): ObjectStor
 describe('a crash', () => {
   class Crash extends Error {}
 
-  /** Enough to pass every crash point: two folds, a replacement, a full and an open segment. Each run is a new attempt. */
-  async function work(store: ObjectStore, run: number, crash: (point: CrashPoint) => void): Promise<Snapshot | null> {
-    const attempt = `run${run}`;
-    for (let place = 0; place < 1003; place += 1) {
-      // Crash points inside the bulk are those of its first commit.
-      await ingest(store, { content: `bulk ${place}`, attempt }, place === 0 ? crash : undefined);
+  type Step = (store: ObjectStore, attempt: string, crash: (point: CrashPoint) => void) => Promise<unknown>;
+
+  /** Enough to pass every crash point: two folds, a replacement in a full segment, an open segment. */
+  const STEPS: readonly Step[] = [
+    (store, attempt, crash) => ingest(store, { content: 'first', attempt }, crash),
+    (store, _, crash) => fold(store, CLOCK, { crash }),
+    (store, attempt, crash) => ingest(store, { content: 'late', attempt }, crash),
+    (store, attempt, crash) => ingest(store, { content: 'bulk 7', attempt, generation: 1, rows: 8 }, crash),
+    (store, _, crash) => fold(store, CLOCK, { crash }),
+  ];
+
+  /** Takes every step. A step that dies is taken again by another process, which knows nothing of the first and is another attempt. */
+  async function work(store: ObjectStore, crash: (point: CrashPoint) => void): Promise<number> {
+    let crashes = 0;
+    for (const [place, step] of STEPS.entries()) {
+      try {
+        await step(store, `s${place}-first`, crash);
+      } catch (error) {
+        if (!(error instanceof Crash)) throw error;
+        crashes += 1;
+        await step(store, `s${place}-again`, crash);
+      }
     }
-    await fold(store, CLOCK, { crash });
-    await ingest(store, { content: 'late', attempt }, crash);
-    await ingest(store, { content: 'bulk 7', attempt: `${attempt}-g1`, generation: 1, rows: 8 }, crash);
-    return await fold(store, CLOCK, { crash });
+    return crashes;
   }
 
   /** The end state without the names of attempts, which differ by design. */
-  async function endState(store: ObjectStore, snapshot: Snapshot | null): Promise<unknown> {
-    const commits = await readAll(snapshotCommits(store, snapshot!));
+  async function endState(store: ObjectStore): Promise<unknown> {
+    const snapshot = (await newestSnapshot(store))!;
+    const commits = await readAll(snapshotCommits(store, snapshot));
     return {
-      n: snapshot!.n,
-      totals: [snapshot!.totals, snapshot!.quarantine, snapshot!.datasets],
-      segments: snapshot!.segments.map(({ entries, first, last, dropped }) => ({ entries, first, last, dropped })),
+      n: snapshot.n,
+      totals: [snapshot.totals, snapshot.quarantine, snapshot.datasets],
+      segments: snapshot.segments.map(({ entries, first, last, dropped }) => ({ entries, first, last, dropped })),
       commits: commits.map(({ cid, generation, fold_seq, rows }) => ({ cid, generation, fold_seq, rows })),
     };
   }
@@ -152,11 +166,26 @@ describe('a crash', () => {
     });
   }
 
+  async function withBulk(): Promise<ObjectStore> {
+    const store = newStore();
+    for (let place = 0; place < 1003; place += 1) await ingest(store, { content: `bulk ${place}` });
+    return store;
+  }
+
+  async function copyOf(store: ObjectStore): Promise<ObjectStore> {
+    const copy = newStore();
+    for await (const { key } of store.list('')) await copy.putIfAbsent(key, (await store.get(key))!);
+    return copy;
+  }
+
   for (const fault of ['lost', 'landed', 'late'] as const) {
-    test(`at each point, then the work again, ends as if nothing had happened (outcomes ${fault})`, async () => {
+    test(`at each point, then the step again, ends as if nothing had happened (outcomes ${fault})`, async () => {
+      const bulk = await withBulk();
       const points: CrashPoint[] = [];
-      const clean = newStore();
-      const expected = await endState(clean, await work(unsure(clean, fault), 0, (point) => void points.push(point)));
+      const clean = await copyOf(bulk);
+      await work(unsure(clean, fault), (point) => void points.push(point));
+      const expected = await endState(clean);
+      await checkHistory(clean);
       assert.deepEqual([...new Set(points)].sort(), [
         'afterCommit',
         'beforeCommit',
@@ -167,16 +196,15 @@ describe('a crash', () => {
         'sealer.snapUnknown',
       ]);
       for (let fatal = 1; fatal <= points.length; fatal += 1) {
-        const inner = newStore();
+        const store = await copyOf(bulk);
         let passed = 0;
-        const dying = work(unsure(inner, fault), 1, (point) => {
+        const crashes = await work(unsure(store, fault), (point) => {
           passed += 1;
           if (passed === fatal) throw new Crash(point);
         });
-        await assert.rejects(dying, Crash, `crash ${fatal} at ${points[fatal - 1]}`);
-        const again = await work(inner, 2, () => undefined);
-        assert.deepEqual(await endState(inner, again), expected, `after the crash at ${points[fatal - 1]} (${fatal})`);
-        await checkHistory(inner);
+        assert.equal(crashes, 1);
+        assert.deepEqual(await endState(store), expected, `after the crash at ${points[fatal - 1]} (${fatal})`);
+        assert.equal(await verifyChain(store), 2);
       }
     });
   }

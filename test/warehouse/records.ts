@@ -27,7 +27,15 @@ export function cidOf(content: string, source = 'litellm'): string {
 
 /** A record of `rows` valid lines, one line quarantined and one blank, in one file; or a held object. */
 export function recordOf(parts: RecordParts): CommitRecord {
-  const { content, source = 'litellm', generation = 0, attempt = `a${generation}`, name = `${content}.jsonl`, rows = 3, held = false } = parts;
+  const {
+    content,
+    source = 'litellm',
+    generation = 0,
+    attempt = `a${generation}`,
+    name = `${content}.jsonl`,
+    rows = 3,
+    held = false,
+  } = parts;
   const cid = cidOf(content, source);
   const file = fileBytes(cid, generation, rows);
   const key = dataKey({ dataset: 'token_usage', partition: '2026-10', cid, part: 0, attempt });
