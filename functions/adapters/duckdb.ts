@@ -31,7 +31,9 @@ export async function openDuckdb(options: DuckdbOptions): Promise<Duckdb> {
     allow_community_extensions: 'false',
   });
   const connection = await instance.connect();
-  const directories = [...options.directories, options.temporaryDirectory].map((directory) => sqlText(directory.endsWith('/') ? directory : `${directory}/`));
+  const directories = [...options.directories, options.temporaryDirectory].map((directory) =>
+    sqlText(directory.endsWith('/') ? directory : `${directory}/`),
+  );
   await connection.run(`set allowed_directories = [${directories.join(', ')}]`);
   await connection.run(`set temp_directory = ${sqlText(options.temporaryDirectory)}`);
   await connection.run(`set max_temp_directory_size = '64GB'`);

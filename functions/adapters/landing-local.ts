@@ -15,7 +15,8 @@ export function* listLanded(paths: readonly string[], landingRoot: string): Gene
   for (const path of paths) {
     const absolute = resolve(path);
     const stat = statSync(absolute, { throwIfNoEntry: false });
-    if (stat === undefined) throw new KashiError('not_found', 'nothing to ingest', { where: path, allowed: 'an existing file or folder', found: 'no such path' });
+    if (stat === undefined)
+      throw new KashiError('not_found', 'nothing to ingest', { where: path, allowed: 'an existing file or folder', found: 'no such path' });
     if (stat.isDirectory()) yield* walk(absolute, (file) => nameOf(file, landingRoot, absolute));
     else yield landed(absolute, nameOf(absolute, landingRoot, resolve(absolute, '..')));
   }
@@ -28,7 +29,8 @@ function* walk(directory: string, nameFor: (file: string) => string): Generator<
     const path = join(directory, entry.name);
     if (entry.isDirectory()) yield* walk(path, nameFor);
     else if (entry.isFile()) yield landed(path, nameFor(path));
-    else if (entry.isSymbolicLink() && statSync(path, { throwIfNoEntry: false })?.isFile() === true) yield landed(realpathSync(path), nameFor(path));
+    else if (entry.isSymbolicLink() && statSync(path, { throwIfNoEntry: false })?.isFile() === true)
+      yield landed(realpathSync(path), nameFor(path));
   }
 }
 

@@ -47,7 +47,8 @@ class CsvSpool implements RowSpool {
 
   append(row: StoredRow): void {
     const instant = Number(row[this.dataset.partitionBy]);
-    if (!Number.isSafeInteger(instant)) throw new Error(`invariant broken: ${this.dataset.name}.${this.dataset.partitionBy} is not an instant`);
+    if (!Number.isSafeInteger(instant))
+      throw new Error(`invariant broken: ${this.dataset.name}.${this.dataset.partitionBy} is not an instant`);
     if (instant < this.minMs) this.minMs = instant;
     if (instant > this.maxMs) this.maxMs = instant;
     this.buffer += csvLine(this.dataset.columns, row);
@@ -108,7 +109,15 @@ class CsvSpool implements RowSpool {
       `select count(*)::bigint, min(${partitionBy}), max(${partitionBy}) from read_parquet(${sqlText(path)})`,
     );
     const [count, minMs, maxMs] = summary.getRows()[0] as [bigint, bigint, bigint];
-    return { file: path, partition, rows: Number(count), bytes: statSync(path).size, sha256: await sha256OfFile(path), minMs: Number(minMs), maxMs: Number(maxMs) };
+    return {
+      file: path,
+      partition,
+      rows: Number(count),
+      bytes: statSync(path).size,
+      sha256: await sha256OfFile(path),
+      minMs: Number(minMs),
+      maxMs: Number(maxMs),
+    };
   }
 }
 

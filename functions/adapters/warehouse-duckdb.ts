@@ -1,9 +1,10 @@
 /** The embedded engine as a Warehouse: stored files become raw_… views, reference rows become ref_… tables, models are defined on top. */
-import { mkdirSync, rmSync } from 'node:fs';
+
 import { randomUUID } from 'node:crypto';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DuckDBConnection, type DuckDBValue, StatementType } from '@duckdb/node-api';
-import { type Column, type Dataset, DATASETS, type DatasetName } from '../datasets.ts';
+import { type Column, DATASETS, type Dataset, type DatasetName } from '../datasets.ts';
 import { KashiError } from '../domain/errors.ts';
 import { REFERENCE, type ReferenceName, type ReferenceRows } from '../domain/reference.ts';
 import type { QueryColumn, QueryResult, SqlValue, Warehouse } from '../ports.ts';
@@ -53,7 +54,12 @@ export async function duckdbWarehouse(options: DuckdbWarehouseOptions): Promise<
   });
   await runScript(engine.connection, options.prelude);
   await registerFiles(engine.connection, options.files);
-  await loadRows(engine.connection, 'raw_object', OBJECT_COLUMNS, options.objects.map((object) => [object.objectId, object.objectName, object.source, object.contentId]));
+  await loadRows(
+    engine.connection,
+    'raw_object',
+    OBJECT_COLUMNS,
+    options.objects.map((object) => [object.objectId, object.objectName, object.source, object.contentId]),
+  );
   return new DuckdbWarehouse(engine, scratch);
 }
 
@@ -91,7 +97,12 @@ class DuckdbWarehouse implements Warehouse {
   async loadReference(reference: ReferenceRows): Promise<void> {
     for (const name of Object.keys(REFERENCE) as ReferenceName[]) {
       const { columns } = REFERENCE[name];
-      await loadRows(this.engine.connection, name, columns, reference[name].map((row) => columns.map((column) => asText(row[column.name]))));
+      await loadRows(
+        this.engine.connection,
+        name,
+        columns,
+        reference[name].map((row) => columns.map((column) => asText(row[column.name]))),
+      );
     }
   }
 
@@ -111,7 +122,12 @@ class DuckdbWarehouse implements Warehouse {
   /** Exactly one statement that only reads: DuckDB's own parser decides, not a pattern. */
   private async prepareOneSelect(sql: string) {
     const refused = (found: string, cause?: unknown): KashiError =>
-      new KashiError('sql_refused', 'only one reading statement is answered', { allowed: 'one SELECT, WITH … SELECT, DESCRIBE, SHOW or EXPLAIN', found }, { cause });
+      new KashiError(
+        'sql_refused',
+        'only one reading statement is answered',
+        { allowed: 'one SELECT, WITH … SELECT, DESCRIBE, SHOW or EXPLAIN', found },
+        { cause },
+      );
     let statements: Awaited<ReturnType<DuckDBConnection['extractStatements']>>;
     try {
       statements = await this.engine.connection.extractStatements(sql);
@@ -171,7 +187,12 @@ function datasetView(dataset: Dataset, files: readonly StoredFile[]): string {
 }
 
 /** Rows as text, cast by the engine to the declared types. */
-async function loadRows(connection: DuckDBConnection, name: string, columns: readonly Column[], rows: readonly (readonly (string | null)[])[]): Promise<void> {
+async function loadRows(
+  connection: DuckDBConnection,
+  name: string,
+  columns: readonly Column[],
+  rows: readonly (readonly (string | null)[])[],
+): Promise<void> {
   await connection.run(`create temp table loading (${columns.map((column) => `${column.name} VARCHAR`).join(', ')})`);
   const appender = await connection.createAppender('loading');
   for (const row of rows) {
@@ -182,7 +203,9 @@ async function loadRows(connection: DuckDBConnection, name: string, columns: rea
     appender.endRow();
   }
   appender.closeSync();
-  await connection.run(`create or replace table ${name} as select ${columns.map((column) => `cast(${column.name} as ${column.type}) as ${column.name}`).join(', ')} from loading`);
+  await connection.run(
+    `create or replace table ${name} as select ${columns.map((column) => `cast(${column.name} as ${column.type}) as ${column.name}`).join(', ')} from loading`,
+  );
   await connection.run('drop table loading');
 }
 

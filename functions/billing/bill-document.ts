@@ -89,23 +89,42 @@ const ORDER = 'tenant_id, kind, site_id, sku, workload_id, image_digest, price_i
 /** Reads bill_line and bill_unrated, which must be defined. Lines in a total order, so that equal bills are equal bytes. */
 export async function readBill(warehouse: Warehouse, context: BillContext): Promise<BillDocument> {
   const { period, tenant } = context;
-  const lines = records(await warehouse.query(`select * from bill_line where period = ? and (? is null or tenant_id = ?) order by ${ORDER}`, [period, tenant, tenant]));
+  const lines = records(
+    await warehouse.query(`select * from bill_line where period = ? and (? is null or tenant_id = ?) order by ${ORDER}`, [
+      period,
+      tenant,
+      tenant,
+    ]),
+  );
   const unrated = records(
-    await warehouse.query(`select * from bill_unrated where period = ? and (? is null or tenant_id = ?) order by reason, kind, tenant_id, tenant_key, site_id, sku, workload_id, line_id`, [period, tenant, tenant]),
+    await warehouse.query(
+      `select * from bill_unrated where period = ? and (? is null or tenant_id = ?) order by reason, kind, tenant_id, tenant_key, site_id, sku, workload_id, line_id`,
+      [period, tenant, tenant],
+    ),
   );
   const byTenant = new Map<string, BillLine[]>();
   for (const row of lines) {
     const tenantId = row['tenant_id'] ?? '';
     byTenant.set(tenantId, [...(byTenant.get(tenantId) ?? []), lineOf(row)]);
   }
-  const bills = [...byTenant].map(([tenant_id, own]) => ({ tenant_id, total: sumDecimals(own.map((line) => line.amount), 2), lines: own }));
+  const bills = [...byTenant].map(([tenant_id, own]) => ({
+    tenant_id,
+    total: sumDecimals(
+      own.map((line) => line.amount),
+      2,
+    ),
+    lines: own,
+  }));
   return {
     period,
     time_zone: context.timeZone,
     currency: context.currency,
     state: 'provisional',
     snapshot: context.snapshot,
-    total: sumDecimals(bills.map((bill) => bill.total), 2),
+    total: sumDecimals(
+      bills.map((bill) => bill.total),
+      2,
+    ),
     bills,
     unrated: unrated.map(unratedOf),
     equations: { lines: context.lines },

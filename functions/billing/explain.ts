@@ -34,13 +34,25 @@ export async function explainLine(warehouse: Warehouse, lineId: string): Promise
     throw new KashiError('not_found', 'no charge line has this id', { where: 'line-id', allowed: 'an id from kashi bill', found: lineId });
   }
   const price = first(
-    await warehouse.query('select distinct price_id, tenant_id, site_id, approved_by, tier_mode, from_ms from ref_price where price_id = ? and product = ? and meter = ?', [line['price_id'] ?? null, line['product'] ?? null, line['meter'] ?? null]),
+    await warehouse.query(
+      'select distinct price_id, tenant_id, site_id, approved_by, tier_mode, from_ms from ref_price where price_id = ? and product = ? and meter = ?',
+      [line['price_id'] ?? null, line['product'] ?? null, line['meter'] ?? null],
+    ),
   );
-  const policy = line['policy_id'] === null ? null : first(await warehouse.query('select * from ref_adjustment where policy_id = ?', [line['policy_id'] ?? null]));
+  const policy =
+    line['policy_id'] === null
+      ? null
+      : first(await warehouse.query('select * from ref_adjustment where policy_id = ?', [line['policy_id'] ?? null]));
   const isTokens = line['kind'] === 'tokens';
   const evidence = isTokens
     ? null
-    : first(await warehouse.query('select * from fct_workload_efficiency where period = ? and site_id = ? and workload_id = ?', [line['period'] ?? null, line['site_id'] ?? null, line['workload_id'] ?? null]));
+    : first(
+        await warehouse.query('select * from fct_workload_efficiency where period = ? and site_id = ? and workload_id = ?', [
+          line['period'] ?? null,
+          line['site_id'] ?? null,
+          line['workload_id'] ?? null,
+        ]),
+      );
   const { inputs, total, sources } = isTokens ? await tokenInputs(warehouse, line) : await gpuInputs(warehouse, line);
   return { line, formula: formulaOf(line), price, policy, evidence, inputs, inputs_total: total, sources };
 }
@@ -66,7 +78,15 @@ const GPU_INPUTS = `
 
 async function gpuInputs(warehouse: Warehouse, line: TextRecord): Promise<Inputs> {
   const kind = line['kind'] === 'credit' ? 'gpu_hours' : (line['kind'] ?? null);
-  const bound = [line['period'], line['tenant_id'], line['site_id'], line['workload_id'], line['product'], line['price_id'], line['band']].map((value) => value ?? null);
+  const bound = [
+    line['period'],
+    line['tenant_id'],
+    line['site_id'],
+    line['workload_id'],
+    line['product'],
+    line['price_id'],
+    line['band'],
+  ].map((value) => value ?? null);
   const parameters = [...bound, kind];
   const inputs = records(
     await warehouse.query(
@@ -104,7 +124,16 @@ const TOKEN_INPUTS = `
       when 'input_cache_write' then attempts.input_cache_write_tokens else attempts.output_tokens end > 0`;
 
 async function tokenInputs(warehouse: Warehouse, line: TextRecord): Promise<Inputs> {
-  const parameters = [line['period'], line['tenant_id'], line['site_id'], line['product'], line['image_digest'], line['meter'], line['price_id'], line['band']].map((value) => value ?? null);
+  const parameters = [
+    line['period'],
+    line['tenant_id'],
+    line['site_id'],
+    line['product'],
+    line['image_digest'],
+    line['meter'],
+    line['price_id'],
+    line['band'],
+  ].map((value) => value ?? null);
   const inputs = records(
     await warehouse.query(
       `select attempts.native_id, attempts.event_at, attempts.input_uncached_tokens, attempts.input_cache_read_tokens, attempts.input_cache_write_tokens, attempts.output_tokens, attempts.source, objects.object_name, attempts.line
@@ -130,7 +159,14 @@ function count(result: QueryResult): number {
 
 function sourceOf(row: readonly (string | null)[]): ExplainedSource {
   const [objectName, source, contentId, rows, firstLine, lastLine] = row;
-  return { object_name: objectName ?? '', source: source ?? '', content_id: contentId ?? '', rows: Number(rows), first_line: Number(firstLine), last_line: Number(lastLine) };
+  return {
+    object_name: objectName ?? '',
+    source: source ?? '',
+    content_id: contentId ?? '',
+    rows: Number(rows),
+    first_line: Number(firstLine),
+    last_line: Number(lastLine),
+  };
 }
 
 /** The arithmetic of the line, each step on its own line, with its numbers. */

@@ -1,7 +1,7 @@
 /** `kashi bill <yyyy-mm>`: the provisional bill. */
 import { Command } from 'commander';
 import { type BillDocument, type BillLine, readBill } from '../billing/bill-document.ts';
-import { defineModels, runChecks, type CheckResult } from '../warehouse/run.ts';
+import { type CheckResult, defineModels, runChecks } from '../warehouse/run.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
 import { EXIT, groupedDecimal, printJson, printLines, tableLines } from './output.ts';
 import { lineEquation, type Session, withSession } from './session.ts';
@@ -12,8 +12,16 @@ interface BillOptions extends CommonOptions {
 }
 
 export function billCommand(): Command {
-  return withCentreOptions(new Command('bill').description('the bill of a month, line by line').argument('<yyyy-mm>', 'billing period').option('--tenant <id>', 'only this tenant'))
-    .addHelpText('after', '\nExamples:\n  kashi bill 2026-10\n  kashi bill 2026-10 --tenant research --json\n\nExit code 3: something is held or unrated, so the month cannot be closed yet.')
+  return withCentreOptions(
+    new Command('bill')
+      .description('the bill of a month, line by line')
+      .argument('<yyyy-mm>', 'billing period')
+      .option('--tenant <id>', 'only this tenant'),
+  )
+    .addHelpText(
+      'after',
+      '\nExamples:\n  kashi bill 2026-10\n  kashi bill 2026-10 --tenant research --json\n\nExit code 3: something is held or unrated, so the month cannot be closed yet.',
+    )
     .action(async (period: string, options: BillOptions) => {
       await withSession(openCentre(options), period, async (session) => {
         const { document, checks } = await rate(session, period, options.tenant ?? null);
@@ -25,10 +33,21 @@ export function billCommand(): Command {
 }
 
 /** Rates the period and runs every check. */
-export async function rate(session: Session, period: string, tenant: string | null): Promise<{ document: BillDocument; checks: readonly CheckResult[] }> {
+export async function rate(
+  session: Session,
+  period: string,
+  tenant: string | null,
+): Promise<{ document: BillDocument; checks: readonly CheckResult[] }> {
   const { warehouse, models, snapshot, centre } = session;
   await defineModels(warehouse, models, ['bill_line', 'bill', 'bill_unrated']);
-  const context = { period, timeZone: centre.config.timeZone, currency: centre.priceBook?.currency ?? centre.config.currency, snapshot: snapshot.n, lines: lineEquation(snapshot), tenant };
+  const context = {
+    period,
+    timeZone: centre.config.timeZone,
+    currency: centre.priceBook?.currency ?? centre.config.currency,
+    snapshot: snapshot.n,
+    lines: lineEquation(snapshot),
+    tenant,
+  };
   return { document: await readBill(warehouse, context), checks: await runChecks(warehouse, models) };
 }
 
@@ -38,7 +57,14 @@ export function billExitCode({ snapshot }: Pick<Session, 'snapshot'>, document: 
   return held || document.unrated.length > 0 ? EXIT.incomplete : EXIT.ok;
 }
 
-const ADJUSTMENT_WORDS: Readonly<Record<string, string>> = { penalty: 'penalty', reward: 'reward', curve: 'curve', unrated: 'no evidence', exempt: 'exempt', none: '' };
+const ADJUSTMENT_WORDS: Readonly<Record<string, string>> = {
+  penalty: 'penalty',
+  reward: 'reward',
+  curve: 'curve',
+  unrated: 'no evidence',
+  exempt: 'exempt',
+  none: '',
+};
 
 export function billLines(document: BillDocument, checks: readonly CheckResult[]): string[] {
   const { period, currency, time_zone, snapshot, equations } = document;
@@ -47,24 +73,81 @@ export function billLines(document: BillDocument, checks: readonly CheckResult[]
   const { physical, valid, quarantined, blank, residual } = equations.lines;
   return [
     `Bill ${period} (${time_zone}), provisional, snapshot ${snapshot}, ${currency}`,
-    ...document.bills.flatMap((bill) => ['', `${bill.tenant_id}: ${groupedDecimal(bill.total)} ${currency}`, ...tableLines(['line', 'kind', 'site', 'sku', 'workload', 'quantity', 'unit', 'list price', 'factor', 'unit price', 'amount', 'HFU', 'MFU', 'adjustment'], bill.lines.map(cells), new Set([5, 7, 8, 9, 10, 11, 12]), 36)]),
+    ...document.bills.flatMap((bill) => [
+      '',
+      `${bill.tenant_id}: ${groupedDecimal(bill.total)} ${currency}`,
+      ...tableLines(
+        [
+          'line',
+          'kind',
+          'site',
+          'sku',
+          'workload',
+          'quantity',
+          'unit',
+          'list price',
+          'factor',
+          'unit price',
+          'amount',
+          'HFU',
+          'MFU',
+          'adjustment',
+        ],
+        bill.lines.map(cells),
+        new Set([5, 7, 8, 9, 10, 11, 12]),
+        36,
+      ),
+    ]),
     '',
     `Total ${groupedDecimal(document.total)} ${currency}`,
     ...(document.unrated.length === 0
       ? []
-      : ['', 'Not rated (no price, tenant or count: the month cannot be closed; never charged as zero):', ...tableLines(['line', 'kind', 'reason', 'tenant or key', 'site', 'sku', 'workload', 'quantity', 'unit'], document.unrated.map((line) => [line.line_id, line.kind, line.reason, line.tenant_id ?? line.tenant_key ?? '', line.site_id, line.sku, line.workload_id, line.quantity, line.unit]), new Set([7]), 36)]),
+      : [
+          '',
+          'Not rated (no price, tenant or count: the month cannot be closed; never charged as zero):',
+          ...tableLines(
+            ['line', 'kind', 'reason', 'tenant or key', 'site', 'sku', 'workload', 'quantity', 'unit'],
+            document.unrated.map((line) => [
+              line.line_id,
+              line.kind,
+              line.reason,
+              line.tenant_id ?? line.tenant_key ?? '',
+              line.site_id,
+              line.sku,
+              line.workload_id,
+              line.quantity,
+              line.unit,
+            ]),
+            new Set([7]),
+            36,
+          ),
+        ]),
     '',
     `Lines: landed ${physical} = valid ${valid} + quarantined ${quarantined} + blank ${blank}; residual ${residual}`,
     ...failed.map(({ name, description, rows }) => `FAILED ${name}: ${rows} rows. ${description}`),
     ...findings.map(({ name, description, rows }) => `Finding ${name}: ${rows} rows. ${description}`),
-    failed.length === 0 ? `Checks: ${checks.length - failed.length} run, every equation holds.` : 'A broken equation means that this bill is wrong; do not send it.',
+    failed.length === 0
+      ? `Checks: ${checks.length - failed.length} run, every equation holds.`
+      : 'A broken equation means that this bill is wrong; do not send it.',
   ];
 }
 
 function cells(line: BillLine): string[] {
   const short = (price: string): string => price.replace(/0{1,8}$/, '');
   return [
-    line.line_id, line.kind, line.site_id, line.sku, line.workload_id, line.quantity, line.unit, short(line.list_unit_price), line.factor, short(line.unit_price), groupedDecimal(line.amount),
-    line.hfu ?? (line.proxy === null ? '' : `busy ${line.proxy}`), line.mfu ?? '', line.tier_no < 0 ? 'free allowance' : (ADJUSTMENT_WORDS[line.adjustment ?? ''] ?? ''),
+    line.line_id,
+    line.kind,
+    line.site_id,
+    line.sku,
+    line.workload_id,
+    line.quantity,
+    line.unit,
+    short(line.list_unit_price),
+    line.factor,
+    short(line.unit_price),
+    groupedDecimal(line.amount),
+    line.hfu ?? (line.proxy === null ? '' : `busy ${line.proxy}`),
+    line.mfu ?? '',
+    line.tier_no < 0 ? 'free allowance' : (ADJUSTMENT_WORDS[line.adjustment ?? ''] ?? ''),
   ];
 }

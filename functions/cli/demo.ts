@@ -39,7 +39,11 @@ interface DemoOutcome {
 
 async function runDemo(directory: string, quiet: boolean): Promise<DemoOutcome> {
   if (folderState(directory, EXPECTED_PATH) === 'foreign') {
-    throw new KashiError('usage', 'the demo wants a folder of its own', { where: directory, allowed: 'a new or empty folder, or one of an earlier demo', found: 'a folder with other files' });
+    throw new KashiError('usage', 'the demo wants a folder of its own', {
+      where: directory,
+      allowed: 'a new or empty folder, or one of an earlier demo',
+      found: 'a folder with other files',
+    });
   }
   const say = (lines: readonly string[]): void => (quiet ? undefined : printLines(lines));
   const preset = presetOptions('demo');
@@ -67,13 +71,24 @@ async function runDemo(directory: string, quiet: boolean): Promise<DemoOutcome> 
 }
 
 function summaryLines(document: BillDocument, planted: ReadonlyMap<string, string>): string[] {
-  const rows = document.bills.map(({ tenant_id, total, lines }) => [tenant_id, String(lines.length), groupedDecimal(total), groupedDecimal(planted.get(tenant_id) ?? '0'), planted.get(tenant_id) === total ? 'equal' : 'DIFFERENT']);
-  return [`All bills of ${document.period}, beside what the generator planted:`, ...tableLines(['tenant', 'lines', `bill (${document.currency})`, 'planted', ''], rows, new Set([1, 2, 3]))];
+  const rows = document.bills.map(({ tenant_id, total, lines }) => [
+    tenant_id,
+    String(lines.length),
+    groupedDecimal(total),
+    groupedDecimal(planted.get(tenant_id) ?? '0'),
+    planted.get(tenant_id) === total ? 'equal' : 'DIFFERENT',
+  ]);
+  return [
+    `All bills of ${document.period}, beside what the generator planted:`,
+    ...tableLines(['tenant', 'lines', `bill (${document.currency})`, 'planted', ''], rows, new Set([1, 2, 3])),
+  ];
 }
 
 function nextSteps(directory: string, period: string, document: BillDocument): string[] {
   const config = join(directory, 'kashi.yaml');
-  const line = document.bills.find(({ tenant_id }) => tenant_id === SHOWN_TENANT)?.lines.find(({ adjustment }) => adjustment === 'reward') ?? document.bills[0]?.lines[0];
+  const line =
+    document.bills.find(({ tenant_id }) => tenant_id === SHOWN_TENANT)?.lines.find(({ adjustment }) => adjustment === 'reward') ??
+    document.bills[0]?.lines[0];
   return [
     'Look further:',
     `  npx kashi bill ${period} --config ${config}`,

@@ -15,17 +15,25 @@ interface Finding {
 }
 
 export function doctorCommand(): Command {
-  return withCentreOptions(new Command('doctor').description('checks runtime, engine, store, configuration and the history of the warehouse')).action(async (options: CommonOptions) => {
+  return withCentreOptions(
+    new Command('doctor').description('checks runtime, engine, store, configuration and the history of the warehouse'),
+  ).action(async (options: CommonOptions) => {
     const findings = await examine(options);
     if (options.json === true) printJson({ findings });
-    else printLines(findings.map(({ check, state, detail }) => `${{ ok: '✓', warning: '!', failed: '✗' }[state]} ${check.padEnd(14)} ${detail}`));
+    else
+      printLines(
+        findings.map(({ check, state, detail }) => `${{ ok: '✓', warning: '!', failed: '✗' }[state]} ${check.padEnd(14)} ${detail}`),
+      );
     process.exitCode = findings.some(({ state }) => state === 'failed') ? EXIT.checkFailed : EXIT.ok;
   });
 }
 
 /** Every check is run even when one before it failed, save those that need it. */
 async function examine(options: CommonOptions): Promise<Finding[]> {
-  const findings: Finding[] = [await attempt('runtime', async () => `Node ${process.versions.node}`), await attempt('engine', async () => `DuckDB ${await engineVersion()}`)];
+  const findings: Finding[] = [
+    await attempt('runtime', async () => `Node ${process.versions.node}`),
+    await attempt('engine', async () => `DuckDB ${await engineVersion()}`),
+  ];
   let centre: Centre | null = null;
   findings.push(
     await attempt('configuration', async () => {
@@ -49,7 +57,10 @@ function configured(centre: Centre): Finding[] {
     ['tenant map', centre.tenants, 'no key is mapped to a tenant'],
     ['inventory', centre.inventory, 'sites, capacity and generic accelerators are unknown'],
   ];
-  return present.map(([check, value, lack]): Finding => (value === null ? { check, state: 'warning', detail: `none: ${lack}` } : { check, state: 'ok', detail: 'valid' }));
+  return present.map(
+    ([check, value, lack]): Finding =>
+      value === null ? { check, state: 'warning', detail: `none: ${lack}` } : { check, state: 'ok', detail: 'valid' },
+  );
 }
 
 function checkMaps(centre: Centre): string {

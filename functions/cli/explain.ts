@@ -1,7 +1,7 @@
 /** `kashi explain <line-id>`: one charge line, made followable. */
 import { Command } from 'commander';
-import { type Explanation, explainLine } from '../billing/explain.ts';
 import type { TextRecord } from '../billing/bill-document.ts';
+import { type Explanation, explainLine } from '../billing/explain.ts';
 import { defineModels } from '../warehouse/run.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
 import { grouped, printJson, printLines, tableLines } from './output.ts';
@@ -14,7 +14,10 @@ interface ExplainOptions extends CommonOptions {
 
 export function explainCommand(): Command {
   return withCentreOptions(
-    new Command('explain').description('formula, price, evidence and source lines of one charge line').argument('<line-id>', 'id from kashi bill').option('--period <yyyy-mm>', 'its period, when known: faster'),
+    new Command('explain')
+      .description('formula, price, evidence and source lines of one charge line')
+      .argument('<line-id>', 'id from kashi bill')
+      .option('--period <yyyy-mm>', 'its period, when known: faster'),
   )
     .addHelpText('after', '\nExample:\n  kashi explain 3f9a0c1d2e4b5a67 --period 2026-10')
     .action(async (lineId: string, options: ExplainOptions) => {
@@ -29,7 +32,8 @@ export function explainCommand(): Command {
 
 export function explanationLines({ line, formula, price, policy, evidence, inputs, inputs_total, sources }: Explanation): string[] {
   const text = (name: string): string => line[name] ?? '';
-  const what = line['kind'] === 'tokens' ? `${text('sku')} at ${text('site_id')}` : `${text('sku')} for ${text('workload_id')} at ${text('site_id')}`;
+  const what =
+    line['kind'] === 'tokens' ? `${text('sku')} at ${text('site_id')}` : `${text('sku')} for ${text('workload_id')} at ${text('site_id')}`;
   return [
     `Line ${text('line_id')}: ${text('kind')} of ${text('tenant_id')} in ${text('period')}, ${what}`,
     '',
@@ -42,14 +46,21 @@ export function explanationLines({ line, formula, price, policy, evidence, input
     ...inputTable(inputs),
     '',
     'Read from:',
-    ...tableLines(['file', 'source', 'rows', 'lines', 'content SHA-256'], sources.map((one) => [one.object_name, one.source, grouped(one.rows), `${one.first_line}–${one.last_line}`, one.content_id]), new Set([2]), 80),
+    ...tableLines(
+      ['file', 'source', 'rows', 'lines', 'content SHA-256'],
+      sources.map((one) => [one.object_name, one.source, grouped(one.rows), `${one.first_line}–${one.last_line}`, one.content_id]),
+      new Set([2]),
+      80,
+    ),
   ];
 }
 
 function priceLines(line: TextRecord, price: TextRecord | null): string[] {
   if (line['tier_no'] === '-1') return [`Price ${line['price_id']}: inside the free allowance`];
   const since = price === null ? '' : ` in force since ${new Date(Number(price['from_ms'])).toISOString()}`;
-  return [`Price ${line['price_id']}${since}, tier ${line['tier_no']} (${price?.['tier_mode'] ?? ''}), approved by ${price?.['approved_by'] ?? 'nobody'}`];
+  return [
+    `Price ${line['price_id']}${since}, tier ${line['tier_no']} (${price?.['tier_mode'] ?? ''}), approved by ${price?.['approved_by'] ?? 'nobody'}`,
+  ];
 }
 
 function policyLines(line: TextRecord, policy: TextRecord, evidence: TextRecord | null): string[] {
@@ -60,7 +71,11 @@ function policyLines(line: TextRecord, policy: TextRecord, evidence: TextRecord 
   return [
     `Policy ${policy['policy_id']} (${policy['enforcement']}): ${rule}`,
     `Evidence: HFU ${line['hfu'] ?? 'unknown'}, MFU ${line['mfu'] ?? 'unknown'}, ${line['proxy'] === null ? '' : `busy time ${line['proxy']} in their place, `}coverage ${line['coverage'] ?? '0'} (at least ${policy['min_coverage']} needed), basis ${line['basis']}${line['formula'] === null ? '' : `, FLOPs formula ${line['formula']}`}`,
-    ...(evidence === null ? [] : [`          ${grouped(BigInt(evidence['sampled_ms'] ?? '0'))} ms sampled of ${grouped(BigInt(evidence['device_ms'] ?? '0'))} device ms; declared MFU ${evidence['mfu_declared'] ?? 'none'} (${evidence['mfu_state']})`]),
+    ...(evidence === null
+      ? []
+      : [
+          `          ${grouped(BigInt(evidence['sampled_ms'] ?? '0'))} ms sampled of ${grouped(BigInt(evidence['device_ms'] ?? '0'))} device ms; declared MFU ${evidence['mfu_declared'] ?? 'none'} (${evidence['mfu_state']})`,
+        ]),
     `Decision: ${line['adjustment']}, factor ${line['policy_factor']}${line['policy_factor'] === line['factor'] ? '' : `, charged ${line['factor']}`}`,
   ];
 }
@@ -69,5 +84,10 @@ function inputTable(inputs: readonly TextRecord[]): string[] {
   const [head] = inputs;
   if (head === undefined) return ['  nothing'];
   const columns = Object.keys(head).filter((name) => inputs.some((row) => row[name] !== null));
-  return tableLines(columns, inputs.map((row) => columns.map((name) => row[name] ?? '')), new Set(), 48);
+  return tableLines(
+    columns,
+    inputs.map((row) => columns.map((name) => row[name] ?? '')),
+    new Set(),
+    48,
+  );
 }

@@ -1,10 +1,10 @@
 /** `kashi export <yyyy-mm>`: the bill as files. */
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import { type CommonOptions, withCentreOptions } from './centre-options.ts';
 import { billExitCode, rate } from './bill.ts';
-import { csvText } from './query-format.ts';
+import { type CommonOptions, withCentreOptions } from './centre-options.ts';
 import { printJson, printLines } from './output.ts';
+import { csvText } from './query-format.ts';
 import { type Session, withSession } from './session.ts';
 import { copyOutputFile, openCentre, writeOutputFile } from './wiring.ts';
 
@@ -36,7 +36,11 @@ export function exportCommand(): Command {
     .action(async (period: string, options: ExportOptions) => {
       await withSession(openCentre(options), period, async (session) => {
         const { document, checks } = await rate(session, period, options.tenant ?? null);
-        const files = await writeBillFiles(session, period, { format: options.format, directory: options.output ?? join('bills', period), tenant: options.tenant ?? null });
+        const files = await writeBillFiles(session, period, {
+          format: options.format,
+          directory: options.output ?? join('bills', period),
+          tenant: options.tenant ?? null,
+        });
         if (options.json === true) printJson({ period, format: options.format, state: document.state, total: document.total, files });
         else printLines([`Provisional bill ${period}: ${document.total} ${document.currency}`, ...files.map((file) => `  ${file}`)]);
         process.exitCode = billExitCode(session, document, checks);
@@ -51,7 +55,11 @@ interface BillFiles {
 }
 
 /** Writes the tables of a rated period; returns the paths. The models must be defined. */
-export async function writeBillFiles({ warehouse }: Pick<Session, 'warehouse'>, period: string, { format, directory, tenant }: BillFiles): Promise<string[]> {
+export async function writeBillFiles(
+  { warehouse }: Pick<Session, 'warehouse'>,
+  period: string,
+  { format, directory, tenant }: BillFiles,
+): Promise<string[]> {
   const files: string[] = [];
   for (const [name, select] of TABLES) {
     const sql = tenantOnly(select.replace('PERIOD', sqlText(period)), tenant);

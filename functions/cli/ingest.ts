@@ -30,13 +30,19 @@ export function ingestCommand(): Command {
     new Command('ingest')
       .description('read landed files into the warehouse; files that are in it already change nothing')
       .argument('<paths...>', 'files and folders; gzip and zstd are recognised by content')
-      .option('--source <name>', `source (default: by the rule in kashi.yaml, else by content): ${[...SOURCES.map(({ name }) => name), 'mapped'].join(', ')}`)
+      .option(
+        '--source <name>',
+        `source (default: by the rule in kashi.yaml, else by content): ${[...SOURCES.map(({ name }) => name), 'mapped'].join(', ')}`,
+      )
       .option('--map <file>', 'YAML that says which column is which; implies --source mapped')
       .option('--site <id>', 'site of the files (default: by the rule, else default_site)')
       .option('--zone <zone>', 'zone of timestamps that carry none (default: by the rule; never guessed)')
       .option('--reparse', 'read content again that is in the warehouse already; replaces its rows'),
   )
-    .addHelpText('after', '\nExamples:\n  kashi ingest landing/\n  kashi ingest usage.csv --map usage.map.yaml\n  kashi ingest sacct.log --zone Asia/Shanghai --site hq')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  kashi ingest landing/\n  kashi ingest usage.csv --map usage.map.yaml\n  kashi ingest sacct.log --zone Asia/Shanghai --site hq',
+    )
     .action(async (paths: string[], options: IngestOptions) => {
       const centre = openCentre(options);
       const objects = [...landedObjects(paths, centre)];
@@ -48,7 +54,12 @@ export function ingestCommand(): Command {
 }
 
 /** Ingests and folds. Errors: KashiError for wrong options or maps, before any file is read. */
-export async function ingestInto(centre: Centre, objects: readonly LandedObject[], options: IngestOptions, quiet: boolean): Promise<{ report: IngestReport; snapshot: Snapshot | null }> {
+export async function ingestInto(
+  centre: Centre,
+  objects: readonly LandedObject[],
+  options: IngestOptions,
+  quiet: boolean,
+): Promise<{ report: IngestReport; snapshot: Snapshot | null }> {
   const readingOf = readings(centre, options);
   for (const { name } of objects) readingOf(name);
   const limits: Limits = { ...DEFAULT_LIMITS, ...centre.config.limits };
@@ -65,7 +76,11 @@ export async function ingestInto(centre: Centre, objects: readonly LandedObject[
 /** The landing rule of each name with the command line on top, its map read and its source found; one Reading per rule. */
 function readings(centre: Centre, options: IngestOptions): (name: string) => Reading {
   if (options.zone !== undefined && !isTimeZone(options.zone)) {
-    throw new KashiError('usage', 'unknown time zone', { where: '--zone', allowed: 'an IANA zone, such as Asia/Shanghai', found: options.zone });
+    throw new KashiError('usage', 'unknown time zone', {
+      where: '--zone',
+      allowed: 'an IANA zone, such as Asia/Shanghai',
+      found: options.zone,
+    });
   }
   const made = new Map<string, Reading>();
   return (name) => {
@@ -84,23 +99,42 @@ function readingOf(centre: Centre, rule: LandingRule, options: IngestOptions): R
   const fromCommandLine = options.map !== undefined;
   const mapPath = options.map ?? (options.source === undefined || options.source === 'mapped' ? rule.map : null);
   const sourceName = options.source ?? (fromCommandLine ? 'mapped' : rule.source);
-  if (sourceName === 'mapped' && mapPath === null) throw new KashiError('usage', 'source mapped needs a map', { allowed: '--map <file>', found: 'none' });
-  if (fromCommandLine && sourceName !== 'mapped') throw new KashiError('usage', 'a map belongs to source mapped', { allowed: '--source mapped', found: `--source ${sourceName}` });
+  if (sourceName === 'mapped' && mapPath === null)
+    throw new KashiError('usage', 'source mapped needs a map', { allowed: '--map <file>', found: 'none' });
+  if (fromCommandLine && sourceName !== 'mapped')
+    throw new KashiError('usage', 'a map belongs to source mapped', { allowed: '--source mapped', found: `--source ${sourceName}` });
   const mapText = mapPath === null ? null : fromCommandLine ? terminal.readText(mapPath) : centre.readBeside(mapPath);
-  const source = mapText !== null ? mappedSource(parseMapText(mapText, mapPath ?? 'map')) : sourceName === null ? null : sourceNamed(sourceName);
+  const source =
+    mapText !== null ? mappedSource(parseMapText(mapText, mapPath ?? 'map')) : sourceName === null ? null : sourceNamed(sourceName);
   if (source === null && sourceName !== null) {
-    throw new KashiError('usage', 'unknown source', { where: options.source === undefined ? 'kashi.yaml sources' : '--source', allowed: [...SOURCES.map((one) => one.name), 'mapped'].join(', '), found: sourceName });
+    throw new KashiError('usage', 'unknown source', {
+      where: options.source === undefined ? 'kashi.yaml sources' : '--source',
+      allowed: [...SOURCES.map((one) => one.name), 'mapped'].join(', '),
+      found: sourceName,
+    });
   }
   const siteId = options.site ?? rule.siteId;
   const zone = options.zone ?? rule.zone;
-  const configHash = sha256Hex(canonicalJson({ siteId, zone, options: rule.options, map: mapText, source: sourceName, limits: centre.config.limits }));
+  const configHash = sha256Hex(
+    canonicalJson({ siteId, zone, options: rule.options, map: mapText, source: sourceName, limits: centre.config.limits }),
+  );
   return { source, siteId, zone, options: rule.options, configHash };
 }
 
 function ingestJson(report: IngestReport, snapshot: Snapshot | null): unknown {
   return {
     snapshot: snapshot?.n ?? null,
-    objects: report.outcomes.map(({ name, bytes, outcome, record }) => ({ name, bytes, outcome, source: record.source, content_id: record.cid, generation: record.generation, lines: record.lines, rows: record.rows, hold: record.hold })),
+    objects: report.outcomes.map(({ name, bytes, outcome, record }) => ({
+      name,
+      bytes,
+      outcome,
+      source: record.source,
+      content_id: record.cid,
+      generation: record.generation,
+      lines: record.lines,
+      rows: record.rows,
+      hold: record.hold,
+    })),
     held: report.held,
     sources: report.sources,
     total: report.total,
@@ -109,14 +143,41 @@ function ingestJson(report: IngestReport, snapshot: Snapshot | null): unknown {
 
 function ingestLines(report: IngestReport, snapshot: Snapshot | null): string[] {
   const rows = [...report.sources, report.total].map((one) => [
-    one.source, grouped(one.objects), grouped(one.known), grouped(one.held), grouped(one.physical), grouped(one.valid), grouped(one.quarantined), grouped(one.blank), grouped(one.residual), grouped(one.rows),
+    one.source,
+    grouped(one.objects),
+    grouped(one.known),
+    grouped(one.held),
+    grouped(one.physical),
+    grouped(one.valid),
+    grouped(one.quarantined),
+    grouped(one.blank),
+    grouped(one.residual),
+    grouped(one.rows),
   ]);
-  const table = tableLines(['source', 'files', 'known', 'held', 'lines', '= valid', '+ quarantined', '+ blank', 'residual', 'rows'], rows, new Set([1, 2, 3, 4, 5, 6, 7, 8, 9]));
-  const reasons = report.sources.flatMap(({ source, reasons: own }) => Object.entries(own).map(([reason, count]) => [source, reason, grouped(count)]));
+  const table = tableLines(
+    ['source', 'files', 'known', 'held', 'lines', '= valid', '+ quarantined', '+ blank', 'residual', 'rows'],
+    rows,
+    new Set([1, 2, 3, 4, 5, 6, 7, 8, 9]),
+  );
+  const reasons = report.sources.flatMap(({ source, reasons: own }) =>
+    Object.entries(own).map(([reason, count]) => [source, reason, grouped(count)]),
+  );
   return [
     ...table,
-    ...(reasons.length === 0 ? [] : ['', 'Quarantined, by reason (position and reason are kept, never content):', ...tableLines(['source', 'reason', 'lines'], reasons, new Set([2]))]),
-    ...(report.held.length === 0 ? [] : ['', 'Held (nothing of these files counts until they are mended; mend and ingest again):', ...report.held.map(({ name, reason, detail }) => `  ${name}: ${reason}: ${detail}`)]),
+    ...(reasons.length === 0
+      ? []
+      : [
+          '',
+          'Quarantined, by reason (position and reason are kept, never content):',
+          ...tableLines(['source', 'reason', 'lines'], reasons, new Set([2])),
+        ]),
+    ...(report.held.length === 0
+      ? []
+      : [
+          '',
+          'Held (nothing of these files counts until they are mended; mend and ingest again):',
+          ...report.held.map(({ name, reason, detail }) => `  ${name}: ${reason}: ${detail}`),
+        ]),
     '',
     snapshot === null ? 'Nothing was committed.' : `Snapshot ${snapshot.n}.`,
   ];

@@ -1,9 +1,8 @@
 /** `kashi init [dir]`: a commented configuration, ready to edit, and the schemas that editors check it against. */
 import { join, relative, resolve } from 'node:path';
 import { Command } from 'commander';
-import { createFile, readStarterFiles, type StarterFile } from './wiring.ts';
 import type { CommandIo } from './config-file.ts';
-import { terminal } from './wiring.ts';
+import { createFile, readStarterFiles, type StarterFile, terminal } from './wiring.ts';
 
 export interface InitResult {
   /** Absolute. */

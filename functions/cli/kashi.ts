@@ -11,13 +11,33 @@ interface Entry {
 const COMMANDS: readonly Entry[] = [
   { name: 'demo', summary: 'a small centre from raw logs to a printed bill', load: async () => (await import('./demo.ts')).demoCommand() },
   { name: 'init', summary: 'a commented configuration, ready to edit', load: async () => (await import('./init.ts')).initCommand() },
-  { name: 'generate', summary: 'a synthetic centre in real formats, with known totals', load: async () => (await import('./generate.ts')).generateCommand() },
-  { name: 'ingest', summary: 'raw logs into the warehouse, every line accounted for', load: async () => (await import('./ingest.ts')).ingestCommand() },
-  { name: 'status', summary: 'what the warehouse holds, what is missing, held or quarantined', load: async () => (await import('./status.ts')).statusCommand() },
-  { name: 'price', summary: 'price of a GPU-hour from its costs, of a token from a load test', load: async () => (await import('./price.ts')).priceCommand() },
+  {
+    name: 'generate',
+    summary: 'a synthetic centre in real formats, with known totals',
+    load: async () => (await import('./generate.ts')).generateCommand(),
+  },
+  {
+    name: 'ingest',
+    summary: 'raw logs into the warehouse, every line accounted for',
+    load: async () => (await import('./ingest.ts')).ingestCommand(),
+  },
+  {
+    name: 'status',
+    summary: 'what the warehouse holds, what is missing, held or quarantined',
+    load: async () => (await import('./status.ts')).statusCommand(),
+  },
+  {
+    name: 'price',
+    summary: 'price of a GPU-hour from its costs, of a token from a load test',
+    load: async () => (await import('./price.ts')).priceCommand(),
+  },
   { name: 'mfu', summary: 'MFU and HFU of a training run, by named formula', load: async () => (await import('./mfu.ts')).mfuCommand() },
   { name: 'bill', summary: 'the bill of a month', load: async () => (await import('./bill.ts')).billCommand() },
-  { name: 'explain', summary: 'one charge line, down to the source lines behind it', load: async () => (await import('./explain.ts')).explainCommand() },
+  {
+    name: 'explain',
+    summary: 'one charge line, down to the source lines behind it',
+    load: async () => (await import('./explain.ts')).explainCommand(),
+  },
   { name: 'export', summary: 'the bill of a month as files', load: async () => (await import('./export.ts')).exportCommand() },
   { name: 'query', summary: 'read-only SQL on facts and bills', load: async () => (await import('./query.ts')).queryCommand() },
   { name: 'shell', summary: 'an SQL prompt on facts and bills', load: async () => (await import('./shell.ts')).shellCommand() },
@@ -29,9 +49,13 @@ async function main(argv: readonly string[]): Promise<number> {
     .description('kashi (卡时, card-hour): from raw gateway, accelerator and scheduler logs to bills that anyone can multiply by hand')
     .version('0.1.0')
     .showHelpAfterError('(kashi --help, or kashi <command> --help)')
-    .addHelpText('after', '\nStart with:\n  kashi demo                 see it work\n  kashi init my-centre       your own configuration\n\nExit codes: 0 ok, 1 a check failed, 2 usage or configuration, 3 data held or unrated');
+    .addHelpText(
+      'after',
+      '\nStart with:\n  kashi demo                 see it work\n  kashi init my-centre       your own configuration\n\nExit codes: 0 ok, 1 a check failed, 2 usage or configuration, 3 data held or unrated',
+    );
   const asked = COMMANDS.find(({ name }) => name === argv[0] || (argv[0] === 'help' && name === argv[1]));
-  for (const entry of COMMANDS) program.addCommand(entry === asked ? await entry.load() : new Command(entry.name).description(entry.summary));
+  for (const entry of COMMANDS)
+    program.addCommand(entry === asked ? await entry.load() : new Command(entry.name).description(entry.summary));
   for (const command of program.commands) exitByException(command);
   exitByException(program);
   try {

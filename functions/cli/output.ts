@@ -18,14 +18,26 @@ export function displayWidth(text: string): number {
   let width = 0;
   for (const character of text) {
     const code = character.codePointAt(0) ?? 0;
-    const wide = (code >= 0x1100 && code <= 0x115f) || (code >= 0x2e80 && code <= 0xa4cf) || (code >= 0xac00 && code <= 0xd7a3) || (code >= 0xf900 && code <= 0xfaff) || (code >= 0xfe30 && code <= 0xfe6f) || (code >= 0xff00 && code <= 0xff60) || (code >= 0x20000 && code <= 0x3fffd);
+    const wide =
+      (code >= 0x1100 && code <= 0x115f) ||
+      (code >= 0x2e80 && code <= 0xa4cf) ||
+      (code >= 0xac00 && code <= 0xd7a3) ||
+      (code >= 0xf900 && code <= 0xfaff) ||
+      (code >= 0xfe30 && code <= 0xfe6f) ||
+      (code >= 0xff00 && code <= 0xff60) ||
+      (code >= 0x20000 && code <= 0x3fffd);
     width += wide ? 2 : 1;
   }
   return width;
 }
 
 /** Text table: header, rule, rows. Columns named in `right` are right-aligned; the widest cell decides, up to `maxWidth`. */
-export function tableLines(header: readonly string[], rows: readonly (readonly string[])[], right: ReadonlySet<number> = new Set(), maxWidth = 60): string[] {
+export function tableLines(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  right: ReadonlySet<number> = new Set(),
+  maxWidth = 60,
+): string[] {
   const clipped = rows.map((row) => row.map((cell) => clip(cell, maxWidth)));
   const widths = header.map((name, index) => Math.max(displayWidth(name), ...clipped.map((row) => displayWidth(row[index] ?? ''))));
   const pad = (cell: string, index: number): string => {
@@ -56,7 +68,8 @@ export function groupedDecimal(text: string): string {
 /** Prints an error as people or scripts need it and returns the exit code. An unexpected error keeps its stack: it is kashi's own fault. */
 export function reportError(error: unknown, json: boolean): number {
   if (error instanceof KashiError) {
-    if (json) process.stdout.write(`${JSON.stringify({ error: { code: error.code, message: error.message, ...error.details } }, null, 1)}\n`);
+    if (json)
+      process.stdout.write(`${JSON.stringify({ error: { code: error.code, message: error.message, ...error.details } }, null, 1)}\n`);
     else process.stderr.write(`${error.toLines().join('\n')}\n`);
     return error.exitCode;
   }

@@ -3,7 +3,9 @@ import type { QueryColumn, QueryResult } from '../ports.ts';
 
 /** JSON rows: counts as numbers when a double holds them, everything exact (decimals, wide integers, timestamps) as strings. */
 export function jsonRows(result: QueryResult): Record<string, string | number | boolean | null>[] {
-  return result.rows.map((row) => Object.fromEntries(result.columns.map((column, index) => [column.name, jsonValue(column, row[index] ?? null)])));
+  return result.rows.map((row) =>
+    Object.fromEntries(result.columns.map((column, index) => [column.name, jsonValue(column, row[index] ?? null)])),
+  );
 }
 
 function jsonValue({ type }: QueryColumn, text: string | null): string | number | boolean | null {

@@ -2,10 +2,10 @@
 import { Command, Option } from 'commander';
 import { KashiError } from '../domain/errors.ts';
 import type { QueryResult } from '../ports.ts';
-import { PUBLIC_VIEWS, defineModels } from '../warehouse/run.ts';
+import { defineModels, PUBLIC_VIEWS } from '../warehouse/run.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
-import { csvText, jsonRows } from './query-format.ts';
 import { tableLines } from './output.ts';
+import { csvText, jsonRows } from './query-format.ts';
 import { type Session, withSession } from './session.ts';
 import { arrowBytes, copyOutputFile, openCentre, writeOutputFile } from './wiring.ts';
 
@@ -23,11 +23,18 @@ export function queryCommand(): Command {
     new Command('query')
       .description('answer one SELECT on the facts and bills of the newest snapshot')
       .argument('<sql>', 'one SELECT, WITH … SELECT, DESCRIBE, SHOW or EXPLAIN')
-      .addOption(new Option('--format <format>', 'output format; parquet and arrow (IPC stream) want --output or a pipe').choices([...FORMATS]).default('table'))
+      .addOption(
+        new Option('--format <format>', 'output format; parquet and arrow (IPC stream) want --output or a pipe')
+          .choices([...FORMATS])
+          .default('table'),
+      )
       .option('--output <file>', 'write to a file instead of the terminal')
       .option('--period <yyyy-mm>', 'rate only this period (default: every period in the data)'),
   )
-    .addHelpText('after', `\nViews: ${PUBLIC_VIEWS.join(', ')}, quarantine, raw_object.\nExamples:\n  kashi query "select tenant_id, sum(output_tokens) from fct_token_usage group by tenant_id"\n  kashi query "select * from bill where period = '2026-10'" --format csv`)
+    .addHelpText(
+      'after',
+      `\nViews: ${PUBLIC_VIEWS.join(', ')}, quarantine, raw_object.\nExamples:\n  kashi query "select tenant_id, sum(output_tokens) from fct_token_usage group by tenant_id"\n  kashi query "select * from bill where period = '2026-10'" --format csv`,
+    )
     .action(async (sql: string, options: QueryOptions) => {
       const format: Format = options.json === true ? 'json' : options.format;
       await withSession(openCentre(options), options.period ?? null, async (session) => {
@@ -48,7 +55,8 @@ export async function prepare(session: Session, sql: string): Promise<void> {
 /** Errors: KashiError sql_refused for anything but one reading statement. */
 async function answer({ warehouse }: Session, sql: string, format: Format, output: string | null): Promise<void> {
   if (format === 'parquet') {
-    if (output === null) throw new KashiError('usage', 'Parquet is not for a terminal', { allowed: '--output <file>', found: 'no --output' });
+    if (output === null)
+      throw new KashiError('usage', 'Parquet is not for a terminal', { allowed: '--output <file>', found: 'no --output' });
     copyOutputFile(await warehouse.parquetFile(sql), output);
     return;
   }
@@ -65,7 +73,13 @@ async function rendered(result: QueryResult, format: Exclude<Format, 'parquet'>)
 }
 
 export function resultTable(result: QueryResult): string[] {
-  const right = new Set(result.columns.flatMap(({ type }, index) => (/^(BIGINT|HUGEINT|INTEGER|DECIMAL|DOUBLE)/.test(type) ? [index] : [])));
-  const lines = tableLines(result.columns.map(({ name }) => name), result.rows.map((row) => row.map((cell) => cell ?? '∅')), right);
+  const right = new Set(
+    result.columns.flatMap(({ type }, index) => (/^(BIGINT|HUGEINT|INTEGER|DECIMAL|DOUBLE)/.test(type) ? [index] : [])),
+  );
+  const lines = tableLines(
+    result.columns.map(({ name }) => name),
+    result.rows.map((row) => row.map((cell) => cell ?? '∅')),
+    right,
+  );
   return [...lines, `${result.rows.length} row${result.rows.length === 1 ? '' : 's'}`];
 }

@@ -1,10 +1,11 @@
 /** A centre's newest snapshot, opened on the engine with its reference rows: what bill, explain, export and query share. */
+
+import type { LineEquation } from '../billing/bill-document.ts';
 import { buildReferences } from '../domain/build-reference.ts';
 import { KashiError } from '../domain/errors.ts';
 import { type Period, periodOf, periodsTouching } from '../domain/period.ts';
 import { newestSnapshot, type Snapshot, snapshotFiles } from '../ledger/snapshot.ts';
 import type { Warehouse } from '../ports.ts';
-import type { LineEquation } from '../billing/bill-document.ts';
 import type { Model } from '../warehouse/model.ts';
 import { loadModels } from '../warehouse/run.ts';
 import { type Centre, openEngine, readSqlFiles } from './wiring.ts';
@@ -26,7 +27,11 @@ export async function openSession(centre: Centre, period: string | null): Promis
   const asked = period === null ? null : periodOf(period, config.timeZone);
   const snapshot = await newestSnapshot(centre.store);
   if (snapshot === null) {
-    throw new KashiError('not_found', 'the warehouse is empty', { where: centre.warehouseDirectory, allowed: 'a warehouse into which something was ingested', hint: 'kashi ingest <paths>' });
+    throw new KashiError('not_found', 'the warehouse is empty', {
+      where: centre.warehouseDirectory,
+      allowed: 'a warehouse into which something was ingested',
+      hint: 'kashi ingest <paths>',
+    });
   }
   const warehouse = await openEngine(centre, await snapshotFiles(centre.store, snapshot));
   try {
@@ -52,14 +57,17 @@ export async function withSession<T>(centre: Centre, period: string | null, use:
 
 /** Months in which something happened, at most 240; an open allocation reaches to now. */
 async function periodsInData(warehouse: Warehouse, timeZone: string, nowMs: number): Promise<Period[]> {
-  const { rows } = await warehouse.query(`
+  const { rows } = await warehouse.query(
+    `
     select min(first_ms), max(last_ms) from (
       select min(event_at_ms) as first_ms, max(event_at_ms) as last_ms from raw_token_usage
       union all
       select min(start_at_ms), max(coalesce(end_at_ms, least(observed_at_ms, cast(? as bigint)))) from raw_allocation_event
       union all
       select min(sampled_at_ms), max(sampled_at_ms) from raw_gpu_sample
-    ) as spans`, [nowMs]);
+    ) as spans`,
+    [nowMs],
+  );
   const [first, last] = rows[0] ?? [];
   if (first === null || first === undefined || last === null || last === undefined) return [];
   return periodsTouching(Number(first), Math.max(Number(last), Number(first)) + 1, timeZone).slice(-240);
@@ -67,7 +75,8 @@ async function periodsInData(warehouse: Warehouse, timeZone: string, nowMs: numb
 
 /** The line equation over everything in a snapshot; residual 0 or something was lost. */
 export function lineEquation(snapshot: Snapshot): LineEquation {
-  const sum = (member: 'physical' | 'valid' | 'quarantined' | 'blank'): number => Object.values(snapshot.totals).reduce((total, source) => total + source[member], 0);
+  const sum = (member: 'physical' | 'valid' | 'quarantined' | 'blank'): number =>
+    Object.values(snapshot.totals).reduce((total, source) => total + source[member], 0);
   const [physical, valid, quarantined, blank] = [sum('physical'), sum('valid'), sum('quarantined'), sum('blank')];
   return { physical, valid, quarantined, blank, residual: physical - valid - quarantined - blank };
 }

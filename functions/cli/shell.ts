@@ -10,7 +10,11 @@ import { type Session, withSession } from './session.ts';
 import { openCentre } from './wiring.ts';
 
 export function shellCommand(): Command {
-  return withCentreOptions(new Command('shell').description('an SQL prompt; statements end with ;').option('--period <yyyy-mm>', 'rate only this period (default: every period in the data)'))
+  return withCentreOptions(
+    new Command('shell')
+      .description('an SQL prompt; statements end with ;')
+      .option('--period <yyyy-mm>', 'rate only this period (default: every period in the data)'),
+  )
     .addHelpText('after', '\nInside: .views lists the views, .help helps, .quit leaves. Tab completes names.')
     .action(async (options: CommonOptions & { readonly period?: string }) => {
       await withSession(openCentre(options), options.period ?? null, converse);
@@ -26,8 +30,16 @@ async function converse(session: Session): Promise<void> {
     return [[...new Set([...names, '.views', '.help', '.quit'])].filter((name) => name.startsWith(word)).sort(), word];
   };
   const terminal = process.stdin.isTTY === true;
-  const lines = createInterface({ input: process.stdin, output: process.stdout, terminal, completer: complete, historySize: 1000, prompt: 'kashi> ' });
-  if (terminal) process.stdout.write(`Snapshot ${session.snapshot.n}, periods ${session.periods.map(({ period }) => period).join(' ')}. ${HELP}\n`);
+  const lines = createInterface({
+    input: process.stdin,
+    output: process.stdout,
+    terminal,
+    completer: complete,
+    historySize: 1000,
+    prompt: 'kashi> ',
+  });
+  if (terminal)
+    process.stdout.write(`Snapshot ${session.snapshot.n}, periods ${session.periods.map(({ period }) => period).join(' ')}. ${HELP}\n`);
   let pending = '';
   const prompt = (): void => {
     if (!terminal) return;
@@ -52,7 +64,10 @@ async function converse(session: Session): Promise<void> {
 }
 
 function viewsText(session: Session): string {
-  return session.models.filter(({ name }) => (PUBLIC_VIEWS as readonly string[]).includes(name)).map(({ name, grain }) => `${name.padEnd(24)} ${grain}`).join('\n');
+  return session.models
+    .filter(({ name }) => (PUBLIC_VIEWS as readonly string[]).includes(name))
+    .map(({ name, grain }) => `${name.padEnd(24)} ${grain}`)
+    .join('\n');
 }
 
 /** A wrong statement is answered, not fatal. */

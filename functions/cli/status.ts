@@ -1,8 +1,8 @@
 /** `kashi status`: what the warehouse holds and what it lacks. */
 import { Command } from 'commander';
 import { type SourceCoverage, sourceCoverage } from '../billing/source-coverage.ts';
-import { type FoldedCommit, newestSnapshot, type Snapshot, snapshotCommits } from '../ledger/snapshot.ts';
 import { reconcile } from '../ledger/reconcile.ts';
+import { type FoldedCommit, newestSnapshot, type Snapshot, snapshotCommits } from '../ledger/snapshot.ts';
 import type { LandedObject } from '../ports.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
 import { EXIT, grouped, printJson, printLines, tableLines } from './output.ts';
@@ -10,7 +10,9 @@ import { lineEquation, withSession } from './session.ts';
 import { type Centre, landedIfPresent, openCentre } from './wiring.ts';
 
 export function statusCommand(): Command {
-  return withCentreOptions(new Command('status').description('rows, line equation, coverage, gaps, held files, quarantine by reason, periods'))
+  return withCentreOptions(
+    new Command('status').description('rows, line equation, coverage, gaps, held files, quarantine by reason, periods'),
+  )
     .addHelpText('after', '\nExit code 3: files are held, or landed files are not in the warehouse yet.')
     .action(async (options: CommonOptions) => {
       const centre = openCentre(options);
@@ -42,7 +44,8 @@ async function statusOf(centre: Centre): Promise<Status> {
   const landed_not_ingested: string[] = [];
   for await (const object of reconcile(centre.store, asAsync(landedIfPresent(centre)))) landed_not_ingested.push(object.name);
   const base = { warehouse: centre.warehouseDirectory, landed_not_ingested };
-  if (snapshot === null) return { ...base, snapshot: null, equation: NOTHING, sources: {}, datasets: {}, quarantine: {}, held: [], coverage: [], periods: [] };
+  if (snapshot === null)
+    return { ...base, snapshot: null, equation: NOTHING, sources: {}, datasets: {}, quarantine: {}, held: [], coverage: [], periods: [] };
   const held: Status['held'][number][] = [];
   for await (const commit of snapshotCommits(centre.store, snapshot)) held.push(...heldOf(commit));
   const { coverage, periods } = await withSession(centre, null, async (session) => ({
@@ -63,16 +66,55 @@ async function* asAsync(objects: Iterable<LandedObject>): AsyncGenerator<LandedO
 
 function statusLines(status: Status): string[] {
   const { equation } = status;
-  const sources = Object.entries(status.sources).map(([name, one]) => [name, grouped(one.objects), grouped(one.held), grouped(one.physical), grouped(one.valid), grouped(one.quarantined), grouped(one.blank), grouped(one.rows)]);
-  const reasons = Object.entries(status.quarantine).flatMap(([source, own]) => Object.entries(own).map(([reason, lines]) => [source, reason, grouped(lines)]));
+  const sources = Object.entries(status.sources).map(([name, one]) => [
+    name,
+    grouped(one.objects),
+    grouped(one.held),
+    grouped(one.physical),
+    grouped(one.valid),
+    grouped(one.quarantined),
+    grouped(one.blank),
+    grouped(one.rows),
+  ]);
+  const reasons = Object.entries(status.quarantine).flatMap(([source, own]) =>
+    Object.entries(own).map(([reason, lines]) => [source, reason, grouped(lines)]),
+  );
   return [
-    status.snapshot === null ? `${status.warehouse}: empty` : `${status.warehouse}: snapshot ${status.snapshot}, periods ${status.periods.join(' ')}`,
+    status.snapshot === null
+      ? `${status.warehouse}: empty`
+      : `${status.warehouse}: snapshot ${status.snapshot}, periods ${status.periods.join(' ')}`,
     '',
-    ...tableLines(['source', 'files', 'held', 'lines', '= valid', '+ quarantined', '+ blank', 'rows'], sources, new Set([1, 2, 3, 4, 5, 6, 7])),
+    ...tableLines(
+      ['source', 'files', 'held', 'lines', '= valid', '+ quarantined', '+ blank', 'rows'],
+      sources,
+      new Set([1, 2, 3, 4, 5, 6, 7]),
+    ),
     `Lines: landed ${grouped(equation.physical)} = valid ${grouped(equation.valid)} + quarantined ${grouped(equation.quarantined)} + blank ${grouped(equation.blank)}; residual ${equation.residual}`,
     ...(reasons.length === 0 ? [] : ['', 'Quarantine:', ...tableLines(['source', 'reason', 'lines'], reasons, new Set([2]))]),
-    ...(status.coverage.length === 0 ? [] : ['', 'Coverage by hour:', ...tableLines(['source', 'site', 'first', 'last', 'hours with data', 'longest gap'], status.coverage.map((one) => [one.source, one.site_id, one.first_at, one.last_at, `${one.hours_seen} of ${one.hours}`, one.longest_gap_at === null ? '' : `${one.longest_gap_hours} h from ${one.longest_gap_at}`]))]),
+    ...(status.coverage.length === 0
+      ? []
+      : [
+          '',
+          'Coverage by hour:',
+          ...tableLines(
+            ['source', 'site', 'first', 'last', 'hours with data', 'longest gap'],
+            status.coverage.map((one) => [
+              one.source,
+              one.site_id,
+              one.first_at,
+              one.last_at,
+              `${one.hours_seen} of ${one.hours}`,
+              one.longest_gap_at === null ? '' : `${one.longest_gap_hours} h from ${one.longest_gap_at}`,
+            ]),
+          ),
+        ]),
     ...(status.held.length === 0 ? [] : ['', 'Held:', ...status.held.map(({ name, reason, detail }) => `  ${name}: ${reason}: ${detail}`)]),
-    ...(status.landed_not_ingested.length === 0 ? [] : ['', `Landed but not ingested: ${status.landed_not_ingested.length}`, ...status.landed_not_ingested.slice(0, 20).map((name) => `  ${name}`)]),
+    ...(status.landed_not_ingested.length === 0
+      ? []
+      : [
+          '',
+          `Landed but not ingested: ${status.landed_not_ingested.length}`,
+          ...status.landed_not_ingested.slice(0, 20).map((name) => `  ${name}`),
+        ]),
   ];
 }

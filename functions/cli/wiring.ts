@@ -6,14 +6,14 @@ import { LocalFileSink } from '../adapters/file-sink.ts';
 import { listLanded } from '../adapters/landing-local.ts';
 import { copyOutputFile, writeOutputFile } from '../adapters/output-file.ts';
 import { readPrelude, readSqlFiles } from '../adapters/sql-files.ts';
-import { checkLocalStore } from '../adapters/store-local-check.ts';
 import { localStore } from '../adapters/store-local.ts';
+import { checkLocalStore } from '../adapters/store-local-check.ts';
 import { readTextFile } from '../adapters/text-file.ts';
 import { type AcceleratorCatalog, BUILT_IN_ACCELERATORS } from '../domain/accelerator.ts';
 import { parseAccelerators } from '../domain/accelerators-file.ts';
 import { type Config, DEFAULT_CONFIG, parseConfig } from '../domain/config.ts';
 import { type Inventory, parseInventory } from '../domain/inventory.ts';
-import { parsePriceBook, type PriceBook } from '../domain/price-book.ts';
+import { type PriceBook, parsePriceBook } from '../domain/price-book.ts';
 import { parseTenants, type TenantMap } from '../domain/tenant.ts';
 import { parseOneYaml, parseYaml } from '../domain/yaml-config.ts';
 import type { SnapshotFile } from '../ledger/snapshot.ts';
@@ -66,7 +66,10 @@ export function openCentre(options: CentreOptions): Centre {
   const readBeside = (path: string): string => readTextFile(path, configFile ?? undefined);
   const warehouseDirectory = options.warehouse === undefined ? resolve(base, config.warehouse) : resolve(options.warehouse);
   mkdirSync(warehouseDirectory, { recursive: true });
-  const catalog = config.accelerators === null ? BUILT_IN_ACCELERATORS : parseAccelerators(parseOneYaml(readBeside(config.accelerators), config.accelerators), config.accelerators);
+  const catalog =
+    config.accelerators === null
+      ? BUILT_IN_ACCELERATORS
+      : parseAccelerators(parseOneYaml(readBeside(config.accelerators), config.accelerators), config.accelerators);
   const { timeZone, currency } = config;
   const { map } = config.tenants;
   return {
@@ -75,9 +78,15 @@ export function openCentre(options: CentreOptions): Centre {
     warehouseDirectory,
     landingDirectory: resolve(base, config.landing),
     catalog,
-    priceBook: config.priceBook === null ? null : parsePriceBook(parseYaml(readBeside(config.priceBook), config.priceBook), config.priceBook, { timeZone, currency, catalog }),
+    priceBook:
+      config.priceBook === null
+        ? null
+        : parsePriceBook(parseYaml(readBeside(config.priceBook), config.priceBook), config.priceBook, { timeZone, currency, catalog }),
     tenants: map === null ? null : parseTenants(parseOneYaml(readBeside(map), map), map, timeZone),
-    inventory: config.inventory === null ? null : parseInventory(parseOneYaml(readBeside(config.inventory), config.inventory), config.inventory, { timeZone, catalog }),
+    inventory:
+      config.inventory === null
+        ? null
+        : parseInventory(parseOneYaml(readBeside(config.inventory), config.inventory), config.inventory, { timeZone, catalog }),
     store: localStore(warehouseDirectory),
     clock: systemClock,
     readBeside,
@@ -120,8 +129,19 @@ export async function openEngine(centre: Centre, files: readonly SnapshotFile[])
   const { duckdbWarehouse } = await import('../adapters/warehouse-duckdb.ts');
   const order = new Map<string, number>();
   for (const file of files) if (!order.has(file.cid)) order.set(file.cid, order.size);
-  const local = await Promise.all(files.map(async (file) => ({ dataset: file.dataset, file: await centre.store.localFile(file.key), foldOrder: order.get(file.cid) ?? 0 })));
-  const objects = new Map(files.map((file) => [file.cid, { objectId: file.cid.slice(0, 16), objectName: file.object_name, source: file.source, contentId: file.cid }]));
+  const local = await Promise.all(
+    files.map(async (file) => ({
+      dataset: file.dataset,
+      file: await centre.store.localFile(file.key),
+      foldOrder: order.get(file.cid) ?? 0,
+    })),
+  );
+  const objects = new Map(
+    files.map((file) => [
+      file.cid,
+      { objectId: file.cid.slice(0, 16), objectName: file.object_name, source: file.source, contentId: file.cid },
+    ]),
+  );
   return await duckdbWarehouse({
     dataDirectory: centre.warehouseDirectory,
     workDirectory: join(centre.warehouseDirectory, '.tmp'),

@@ -3,16 +3,7 @@ import { Rational } from '../domain/money.ts';
 import { type Centre, HOUR_MS, PLATFORM_TENANT } from './centre.ts';
 import type { Efficiency } from './evidence.ts';
 import type { TokenSum } from './ledger.ts';
-import {
-  CREDIT_HOURS,
-  CREDIT_RULE_ID,
-  FREE_ALLOWANCE,
-  type GpuPriceEntry,
-  gpuPriceOf,
-  TOKEN_CLASSES,
-  type TokenClass,
-  tokenPriceOf,
-} from './prices.ts';
+import { CREDIT_HOURS, FREE_ALLOWANCE, type GpuPriceEntry, gpuPriceOf, TOKEN_CLASSES, type TokenClass, tokenPriceOf } from './prices.ts';
 import type { Member, Workload } from './workload.ts';
 
 /** One charge line. Quantity in GPU-hours or millions of tokens; amounts in the currency of the book. */
@@ -20,6 +11,7 @@ export interface ExpectedLine {
   readonly tenant_id: string;
   readonly site_id: string;
   readonly kind: 'gpu_hours' | 'gang_wait' | 'credit' | 'tokens';
+  /** Accelerator model, or `model:class`. */
   readonly sku: string;
   readonly meter: 'gpu_hours' | TokenClass;
   readonly workload_id: string | null;
@@ -96,23 +88,16 @@ export function gpuLines(centre: Centre, workload: Workload, efficiency: Efficie
   return [...lines, ...credits(centre, workload, efficiency)];
 }
 
-/** The last hours before a lost node, given back at the price they were charged. */
+/** The last hours before a lost node, given back at the price they were charged: a positive quantity at a negative price. */
 function credits(centre: Centre, workload: Workload, efficiency: Efficiency): ExpectedLine[] {
   if (workload.state !== 'NODE_FAIL') return [];
   return workload.members.flatMap((member) => {
     const entry = gpuPriceOf(workload.accelerator, 1);
     const fromMs = Math.max(member.endMs - CREDIT_HOURS * HOUR_MS, centre.periodStartMs);
-    const back = heldMs(member, fromMs, centre.periodEndMs).multiply(Rational.of(-1)).divide(HOUR);
-    const place = {
-      tenant_id: workload.tenantId,
-      site_id: workload.siteId,
-      kind: 'credit',
-      sku: workload.accelerator,
-      meter: 'gpu_hours',
-    } as const;
-    return back.n === 0n
-      ? []
-      : [priced({ ...place, workload_id: workload.id, price_id: CREDIT_RULE_ID }, back, entry.price, efficiency.factor)];
+    const back = heldMs(member, fromMs, centre.periodEndMs).divide(HOUR);
+    const place = { tenant_id: workload.tenantId, site_id: workload.siteId, kind: 'credit', sku: workload.accelerator } as const;
+    const line = { ...place, meter: 'gpu_hours', workload_id: workload.id, price_id: entry.id } as const;
+    return back.n === 0n ? [] : [priced(line, back, `-${entry.price}`, efficiency.factor)];
   });
 }
 
@@ -137,10 +122,10 @@ export function tokenLines(centre: Centre, sums: readonly TokenSum[]): ExpectedL
         tenant_id: tenantId,
         site_id: sum.siteId,
         kind: 'tokens',
-        sku: sum.model,
+        sku: `${sum.model}:${name}`,
         meter: name,
         workload_id: null,
-        price_id: `${priceId}/${name}`,
+        price_id: priceId,
       } as const;
       return slices(place, quantity, tokenPriceOf(sum.model, tenantId, sum.segment).perMillion[name]);
     }),
@@ -154,7 +139,7 @@ function slices(
   price: ReturnType<typeof tokenPriceOf>['perMillion'][TokenClass],
 ): ExpectedLine[] {
   if (typeof price === 'string') {
-    const free = place.tenant_id === FREE_ALLOWANCE.tenantId && place.sku === FREE_ALLOWANCE.model && place.meter === FREE_ALLOWANCE.meter;
+    const free = place.tenant_id === FREE_ALLOWANCE.tenantId && place.sku === `${FREE_ALLOWANCE.model}:${FREE_ALLOWANCE.meter}`;
     if (!free) return [priced(place, quantity, price, '1')];
     return split(quantity, FREE_ALLOWANCE.quantity).map(([part, above]) => priced(place, part, above ? price : '0', '1'));
   }

@@ -63,7 +63,7 @@ export const FREE_ALLOWANCE = {
 
 /** Hours before a lost node that are credited at most. */
 export const CREDIT_HOURS = 1;
-export const CREDIT_RULE_ID = 'credit-node-lost';
+const CREDIT_RULE_ID = 'credit-node-lost';
 
 function tokenPrice(
   id: string,

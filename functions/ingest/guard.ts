@@ -157,7 +157,12 @@ export function decodeUtf8(bytes: Uint8Array, start: number, end: number): strin
 }
 
 /** A guarded JSON value, with wide integers as strings of their digits; or the reason it is refused. */
-export function parseGuarded(bytes: Uint8Array, start: number, end: number, maxDepth: number): { readonly value: unknown } | { readonly reason: RowReason } {
+export function parseGuarded(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  maxDepth: number,
+): { readonly value: unknown } | { readonly reason: RowReason } {
   const guard = guardJson(bytes, start, end, maxDepth);
   if (guard.reason !== null) return { reason: guard.reason };
   const text = guard.wideIntegers.length === 0 ? decodeUtf8(bytes, start, end) : quoteSpans(bytes, start, end, guard.wideIntegers);

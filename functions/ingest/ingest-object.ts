@@ -8,7 +8,7 @@ import type { Clock, LandedObject, ObjectStore, ParquetWriter, RowSpool, Written
 import { detectSource } from '../sources/detect.ts';
 import { type Hold, type HoldReason, isHold, type Source, type SourceContext } from '../sources/source.ts';
 import { type Limits, ObjectFault } from './limits.ts';
-import { ObjectParser, type LineCounts } from './parse-object.ts';
+import { type LineCounts, ObjectParser } from './parse-object.ts';
 import { type Peek, peek } from './peek.ts';
 import { readBounded } from './read-bounded.ts';
 
@@ -58,8 +58,18 @@ export async function ingestObject(object: LandedObject, reading: Reading, depen
     await markSeen(dependencies.store, object, cid);
     return { name: object.name, bytes: object.bytes, outcome: 'known', record: standing.record };
   }
-  const attempt: Attempt = { object, cid, generation: standing.generation, source: source?.name ?? UNKNOWN_SOURCE, id: dependencies.newAttempt(), configHash: reading.configHash };
-  const parsed = 'fault' in looked ? held(looked.fault.reason, looked.fault.message) : await parse(object, source, reading, looked, dependencies, attempt);
+  const attempt: Attempt = {
+    object,
+    cid,
+    generation: standing.generation,
+    source: source?.name ?? UNKNOWN_SOURCE,
+    id: dependencies.newAttempt(),
+    configHash: reading.configHash,
+  };
+  const parsed =
+    'fault' in looked
+      ? held(looked.fault.reason, looked.fault.message)
+      : await parse(object, source, reading, looked, dependencies, attempt);
   const { outcome, record } = await commit(dependencies.store, recordOf(attempt, parsed, dependencies.clock));
   await markSeen(dependencies.store, object, cid);
   const kind = outcome === 'exists' ? 'known' : record.kind === 'held' ? 'held' : 'committed';
@@ -105,7 +115,12 @@ async function hashObject(object: LandedObject, source: string): Promise<string>
 }
 
 /** A committed content stands, unless it was held under another configuration or parser: then it is worth reading again. */
-async function standingRecord(store: ObjectStore, cid: string, configHash: string, reparse: boolean): Promise<{ record: CommitRecord | null; generation: number }> {
+async function standingRecord(
+  store: ObjectStore,
+  cid: string,
+  configHash: string,
+  reparse: boolean,
+): Promise<{ record: CommitRecord | null; generation: number }> {
   const highest = await currentGeneration(store, cid);
   if (highest === null) return { record: null, generation: 0 };
   const record = await readCommit(store, cid, highest);
@@ -113,8 +128,16 @@ async function standingRecord(store: ObjectStore, cid: string, configHash: strin
   return reparse || mended || record === null ? { record: null, generation: highest + 1 } : { record, generation: highest };
 }
 
-async function parse(object: LandedObject, source: Source | null, reading: Reading, looked: Peek, dependencies: IngestDependencies, attempt: Attempt): Promise<Parsed> {
-  if (source === null) return held('source_unknown', 'no source, or more than one, recognises the content; name it with --source or in kashi.yaml');
+async function parse(
+  object: LandedObject,
+  source: Source | null,
+  reading: Reading,
+  looked: Peek,
+  dependencies: IngestDependencies,
+  attempt: Attempt,
+): Promise<Parsed> {
+  if (source === null)
+    return held('source_unknown', 'no source, or more than one, recognises the content; name it with --source or in kashi.yaml');
   const context: SourceContext = {
     siteId: reading.siteId,
     zone: reading.zone,
@@ -136,7 +159,17 @@ async function parse(object: LandedObject, source: Source | null, reading: Readi
     },
     refused: ({ reason, field, found }, place) => {
       reasons[reason] = (reasons[reason] ?? 0) + 1;
-      refusals.append({ ...origin, landed_at_ms: object.lastModifiedMs, object_name: object.name, byte_start: place.byteStart, byte_end: place.byteEnd, reason, field, found, line: place.line });
+      refusals.append({
+        ...origin,
+        landed_at_ms: object.lastModifiedMs,
+        object_name: object.name,
+        byte_start: place.byteStart,
+        byte_end: place.byteEnd,
+        reason,
+        field,
+        found,
+        line: place.line,
+      });
     },
   });
   const drain = async (): Promise<void> => {
@@ -186,7 +219,12 @@ async function storeFiles(attempt: Attempt, rows: RowSpool, refusals: RowSpool, 
     files.push(await storeFile(store, key, source.fact, written));
   }
   for (const written of await refusals.finish()) {
-    const key = quarantineKey({ landedDay: utcDay(attempt.object.lastModifiedMs), cid: attempt.cid, generation: attempt.generation, attempt: attempt.id });
+    const key = quarantineKey({
+      landedDay: utcDay(attempt.object.lastModifiedMs),
+      cid: attempt.cid,
+      generation: attempt.generation,
+      attempt: attempt.id,
+    });
     files.push(await storeFile(store, key, 'quarantine', written));
   }
   return files;
@@ -194,7 +232,16 @@ async function storeFiles(attempt: Attempt, rows: RowSpool, refusals: RowSpool, 
 
 async function storeFile(store: ObjectStore, key: string, dataset: CommitFile['dataset'], written: WrittenFile): Promise<CommitFile> {
   await store.putIfAbsent(key, { file: written.file });
-  return { key, dataset, partition: written.partition, rows: written.rows, bytes: written.bytes, sha256: written.sha256, min_ms: written.minMs, max_ms: written.maxMs };
+  return {
+    key,
+    dataset,
+    partition: written.partition,
+    rows: written.rows,
+    bytes: written.bytes,
+    sha256: written.sha256,
+    min_ms: written.minMs,
+    max_ms: written.maxMs,
+  };
 }
 
 function recordOf(attempt: Attempt, parsed: Parsed, clock: Clock): CommitRecord {

@@ -111,7 +111,11 @@ export class ObjectParser {
   }
 
   private unit(record: unknown, place: RecordPlace, lines: number): void {
-    this.count(this.parser.parse(record, place, (row) => this.sink.row(row, place.line)), place, lines);
+    this.count(
+      this.parser.parse(record, place, (row) => this.sink.row(row, place.line)),
+      place,
+      lines,
+    );
   }
 
   private count(outcome: Outcome, place: RecordPlace, lines: number): void {

@@ -44,7 +44,11 @@ class CountingGate extends Transform {
  * Decompressed chunks in order. `onRaw` sees every raw chunk, also those after the last one that was needed.
  * Errors: ObjectFault when the stream is broken (truncated, bad checksum, trailing garbage) or a bound is passed.
  */
-export async function* readBounded(raw: AsyncIterable<Uint8Array>, limits: Limits, onRaw: (chunk: Uint8Array) => void = () => {}): AsyncGenerator<Uint8Array> {
+export async function* readBounded(
+  raw: AsyncIterable<Uint8Array>,
+  limits: Limits,
+  onRaw: (chunk: Uint8Array) => void = () => {},
+): AsyncGenerator<Uint8Array> {
   const iterator = raw[Symbol.asyncIterator]();
   const first = await firstChunk(iterator, 4);
   let rawBytes = 0;

@@ -3,7 +3,7 @@
  * reads all fields in a row and asks once: `if (f.rejection) return f.rejection`.
  */
 import { DateTime, IANAZone } from 'luxon';
-import { type Rejection, type RowReason, ROW_REASONS, kindOf } from './source.ts';
+import { kindOf, type Rejection, ROW_REASONS, type RowReason } from './source.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -174,7 +174,7 @@ export function roundDecimalText(text: string, scale: number): string {
   const [whole = '0', fraction = ''] = mantissa.split('.');
   const exponent = exponentText === undefined ? 0 : Number(exponentText);
   if (exponent === 0 && fraction.length <= scale) return fraction === '' ? whole || '0' : `${whole || '0'}.${fraction}`;
-  const digits = BigInt((whole + fraction) || '0');
+  const digits = BigInt(whole + fraction || '0');
   const shift = exponent - fraction.length + scale;
   if (shift >= 0) return scaledText(digits * 10n ** BigInt(shift), scale);
   const divisor = 10n ** BigInt(-shift);

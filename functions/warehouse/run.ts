@@ -4,7 +4,16 @@ import { type Model, parseModel, type SqlFile } from './model.ts';
 import { planModels } from './plan.ts';
 
 /** What analysts see: the public facts, bills and checks; everything else is a step on the way. */
-export const PUBLIC_VIEWS = ['fct_token_usage', 'fct_allocation', 'fct_gpu_sample', 'fct_workload_efficiency', 'bill_line', 'bill', 'bill_unrated', 'rtd_capacity'] as const;
+export const PUBLIC_VIEWS = [
+  'fct_token_usage',
+  'fct_allocation',
+  'fct_gpu_sample',
+  'fct_workload_efficiency',
+  'bill_line',
+  'bill',
+  'bill_unrated',
+  'rtd_capacity',
+] as const;
 
 /** Large row sets that are read once per question stay views; small ones that several models read become tables. */
 const STREAMED = new Set(['stg_token_usage', 'fct_token_usage', 'fct_gpu_sample', 'fct_sample_slice']);

@@ -1,7 +1,7 @@
 -- Charge lines: quantity × unit price = exact amount, rounded once.
 -- Grain: one charge line: tenant × site × workload or release × SKU × price × tier × adjustment × period
 -- Key: line_id
--- Inputs: rtd_tier, rtd_credit, rtd_adjustment, ref_price, ref_price_tier, ref_setting
+-- Inputs: rtd_tier, rtd_credit, rtd_adjustment, ref_price_tier, ref_setting
 -- Columns:
 --   period varchar: yyyy-mm
 --   tenant_id varchar: who is billed

@@ -33,7 +33,8 @@ export function testCentre(caseDirectory: string | null, receivedAt: Date = RECE
   return {
     directory,
     centre,
-    ingest: async (paths = [join(directory, 'landing')], ingestOptions = {}) => (await ingestInto(centre, [...landedObjects(paths, centre)], ingestOptions, true)).report,
+    ingest: async (paths = [join(directory, 'landing')], ingestOptions = {}) =>
+      (await ingestInto(centre, [...landedObjects(paths, centre)], ingestOptions, true)).report,
     bill: async (period, tenant) => await withSession(centre, period, async (session) => await rate(session, period, tenant ?? null)),
     session: async (period, use) => await withSession(centre, period, use),
     remove: () => rmSync(directory, { recursive: true, force: true }),
