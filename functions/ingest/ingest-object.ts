@@ -179,10 +179,11 @@ async function parse(
   };
   let newlines = 0;
   try {
-    if (looked.document !== null && source.framing === 'json') {
+    const whole = source.framing === 'binary' ? await readWhole(object, dependencies.limits) : source.framing === 'json' ? looked.document : null;
+    if (whole !== null) {
       dependencies.onBytes(object.bytes);
-      newlines = countNewlines(looked.document);
-      records.document(looked.document);
+      newlines = countNewlines(whole);
+      records.document(whole);
     } else {
       for await (const chunk of readBounded(object.open(), dependencies.limits, (raw) => dependencies.onBytes(raw.length))) {
         newlines += countNewlines(chunk);
@@ -263,6 +264,18 @@ function recordOf(attempt: Attempt, parsed: Parsed, clock: Clock): CommitRecord 
     files: parsed.files,
     committed_at_ms: clock.now(),
   };
+}
+
+/** Errors: ObjectFault document_too_large beyond limits.documentBytes. */
+async function readWhole(object: LandedObject, limits: Limits): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of readBounded(object.open(), limits)) {
+    size += chunk.length;
+    if (size > limits.documentBytes) throw new ObjectFault('document_too_large', `allowed ${limits.documentBytes} bytes, found more`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }
 
 async function decompressedDigest(object: LandedObject, limits: Limits): Promise<string> {

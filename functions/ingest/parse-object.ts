@@ -41,8 +41,12 @@ export class ObjectParser {
     this.reader.push(chunk);
   }
 
-  /** One whole JSON document; its units count instead of its lines. */
+  /** One whole JSON document or binary message; its units count instead of its lines. */
   document(bytes: Uint8Array): void {
+    if (this.source.framing === 'binary') {
+      this.value(bytes, { line: 1, byteStart: 0, byteEnd: bytes.length }, true);
+      return;
+    }
     const parsed = parseGuarded(bytes, 0, bytes.length, this.limits.depth);
     const place = { line: 1, byteStart: 0, byteEnd: bytes.length };
     if ('reason' in parsed) {

@@ -37,7 +37,7 @@ export async function peek(object: LandedObject, limits: Limits): Promise<Peek> 
   const bytes = skipByteOrderMark(Buffer.concat(chunks));
   if (!oneDocument && complete) oneDocument = isOneDocument(bytes, true, limits);
   const text = new TextDecoder('utf-8').decode(bytes.subarray(0, HEAD_BYTES));
-  return { head: { text, json: firstJson(bytes, oneDocument, limits) }, document: oneDocument ? bytes : null };
+  return { head: { text, json: firstJson(bytes, oneDocument, limits), bytes: bytes.subarray(0, HEAD_BYTES) }, document: oneDocument ? bytes : null };
 }
 
 function hasLine(chunk: Uint8Array, chunks: readonly Uint8Array[]): boolean {

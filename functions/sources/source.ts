@@ -90,7 +90,7 @@ export type Emit = (row: Row) => void;
 /** Reads the records of one object, in order. */
 export interface RecordParser {
   /**
-   * `record` is the parsed JSON value (framing json), the line without its end (framing text) or the cells (framing csv; the header line is a record too).
+   * `record` is the parsed JSON value (framing json), the message (binary, Uint8Array), a unit of either, the line without its end (framing text) or the cells (framing csv; the header line is a record too).
    * Calls `emit` for each row the record makes, never when it returns a rejection.
    */
   parse(record: unknown, place: RecordPlace, emit: Emit): Outcome;
@@ -103,6 +103,8 @@ export interface Head {
   readonly text: string;
   /** The first complete JSON value: of the first line, or of the whole head when it is one document; undefined when neither parses. */
   readonly json: unknown;
+  /** The bytes themselves, for formats that are not text. */
+  readonly bytes: Uint8Array;
 }
 
 export interface Source {
@@ -111,15 +113,16 @@ export interface Source {
   /**
    * json: JSON lines, or one JSON document (pretty-printed or not) of at most limits.documentBytes. Integers beyond 2^53
    * arrive as strings of their digits, so that nothing is lost before fields.ts judges them.
-   * text: lines. csv: RFC 4180 records, quoted line ends allowed.
+   * text: lines. csv: RFC 4180 records, quoted line ends allowed. binary: one message of at most limits.documentBytes.
    */
-  readonly framing: 'json' | 'text' | 'csv';
+  readonly framing: 'json' | 'text' | 'csv' | 'binary';
   /** csv only: the delimiter. */
   readonly delimiter?: string;
   /** True when the bytes are this source's; two sources never both say yes to one object. */
   detect(head: Head): boolean;
   /**
-   * json only: the units inside one JSON value (a list's items, an OTLP envelope's records); null or absent when the value itself is the unit.
+   * json and binary: the units inside one JSON value (a list's items, an OTLP envelope's records) or message (Uint8Array); null or absent
+   * when the value itself is the unit, as for a message that cannot be decoded: parse then says why.
    * An empty array makes one blank unit.
    */
   units?(value: unknown): readonly unknown[] | null;

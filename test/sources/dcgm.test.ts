@@ -158,7 +158,7 @@ test('options are checked before the first line', () => {
 });
 
 test('detection tells a scrape from a counters file', () => {
-  const says = (text: string) => dcgmText.detect({ text, json: undefined });
+  const says = (text: string) => dcgmText.detect({ text, json: undefined, bytes: new TextEncoder().encode(text) });
   assert.equal(says('# HELP DCGM_FI_DEV_SM_CLOCK SM clock frequency (in MHz).\n'), true);
   assert.equal(says('go_goroutines 3\nDCGM_FI_DEV_GPU_UTIL{gpu="0"} 3\n'), true);
   assert.equal(says('DCGM_FI_DEV_SM_CLOCK,  gauge, SM clock frequency (in MHz).\n'), false);

@@ -38,7 +38,7 @@ function tryJson(text: string): unknown {
 export function headOf(text: string): Head {
   const head = text.slice(0, 65_536);
   const first = tryJson(head.split('\n').find((line) => line.trim() !== '') ?? '');
-  return { text: head, json: first === undefined ? tryJson(head) : first };
+  return { text: head, json: first === undefined ? tryJson(head) : first, bytes: new TextEncoder().encode(head) };
 }
 
 function* framed(source: Source, text: string): Generator<Framed> {

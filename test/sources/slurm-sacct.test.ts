@@ -83,7 +83,7 @@ test('options are checked before the first line', () => {
 });
 
 test('detection tells accounting lines from other tables', () => {
-  const says = (text: string) => slurmSacct.detect({ text, json: undefined });
+  const says = (text: string) => slurmSacct.detect({ text, json: undefined, bytes: new TextEncoder().encode(text) });
   assert.equal(says('JobID|State|AllocTRES|\n'), true);
   assert.equal(says(`7_[1-3]|7|c|p|q|a|g|1|u|2|2026-10-01T08:00:00|Unknown|Unknown|Unknown|1-00:00:00|0:0|PENDING${'|'.repeat(9)}\n`), true);
   assert.equal(says('JobID,State\n'), false);
