@@ -60,7 +60,8 @@ export function guardJson(bytes: Uint8Array, start: number, end: number, maxDept
       i++;
     } else if (b === 0x2d || (b >= 0x30 && b <= 0x39)) {
       const close = numberEnd(bytes, i, end);
-      if (close - i > 15 && isWideInteger(bytes, i, close)) {
+      // Where a key belongs a number is a syntax error, and quoting it would hide that.
+      if (close - i > 15 && !(top?.isObject && top.expectKey) && isWideInteger(bytes, i, close)) {
         wide ??= [];
         wide.push([i, close]);
       }
@@ -93,6 +94,8 @@ function numberEnd(bytes: Uint8Array, from: number, end: number): number {
 function isWideInteger(bytes: Uint8Array, from: number, to: number): boolean {
   let i = bytes[from] === 0x2d ? from + 1 : from;
   const digits = to - i;
+  // A leading zero is a syntax error, for JSON.parse to find.
+  if (bytes[i] === 0x30) return false;
   for (let j = i; j < to; j++) if (bytes[j]! < 0x30 || bytes[j]! > 0x39) return false;
   if (digits !== MAX_SAFE_DIGITS.length) return digits > MAX_SAFE_DIGITS.length;
   for (let j = 0; j < digits; j++, i++) {

@@ -1,4 +1,5 @@
-/** Decompressed chunks → physical lines or quoted CSV records, with bounded memory and exact places. */
+/** Decompressed chunks → physical lines or quoted CSV records, with bounded memory and exact places. Where chunks are cut changes nothing. */
+import { csvRecordEnd } from './csv.ts';
 
 export interface LineSink {
   /** bytes [start, end) hold the record without its line end. `lines` physical lines from `line` on. */
@@ -10,58 +11,70 @@ export interface LineSink {
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 const QUOTE = 0x22;
+const MARK_BYTES = 3;
 /** A quoted CSV record may span lines up to here; beyond it the opening line is refused alone and reading resumes at the next. */
 const QUOTED_RECORD_BYTES = 256 * 1024;
+const NOTHING = new Uint8Array(0);
 
 /**
- * Push chunks, then call end(). A UTF-8 byte-order mark at the very start is skipped; CR before LF is dropped;
- * a last line without a line end counts, an empty rest does not.
+ * Push chunks, then call end(). A UTF-8 byte-order mark at the very start is skipped; CR before LF is dropped; a last line without
+ * a line end counts, an empty rest does not. With a delimiter, a quoted cell may hold line ends; a line whose quotes do not make a
+ * record, alone or with the lines after it, is a record of its own (which splitCsv refuses), so one stray quote costs one line.
  */
 export class LineReader {
   private readonly maxBytes: number;
-  private readonly quoted: boolean;
+  private readonly quotedBytes: number;
+  private readonly delimiter: Uint8Array | null;
   private readonly sink: LineSink;
-  private carry: Uint8Array = new Uint8Array(0);
+  /** What was pushed and not consumed; joined only when a line ends, so that a long line is not copied with every chunk. */
+  private parts: Uint8Array[] = [];
+  private pending = 0;
+  private pendingHasLine = false;
   private offset = 0;
   private line = 1;
   /** Start offset of a line that is being skipped because it is too long; −1 otherwise. */
   private skipFrom = -1;
   private started = false;
+  /** The first quote at or behind the place being read, in the bytes being consumed. */
+  private nextQuote = -1;
 
-  constructor(maxBytes: number, quoted: boolean, sink: LineSink) {
+  /** `delimiter` of CSV; null for plain lines. */
+  constructor(maxBytes: number, delimiter: string | null, sink: LineSink) {
     this.maxBytes = maxBytes;
-    this.quoted = quoted;
+    this.quotedBytes = Math.min(QUOTED_RECORD_BYTES, maxBytes);
+    this.delimiter = delimiter === null ? null : Buffer.from(delimiter);
     this.sink = sink;
   }
 
   push(chunk: Uint8Array): void {
-    let bytes = this.carry.length === 0 ? chunk : Buffer.concat([this.carry, chunk]);
-    if (!this.started) {
-      if (bytes.length < 3) {
-        this.carry = bytes;
-        return;
-      }
-      bytes = this.skipByteOrderMark(bytes);
-    }
-    this.consume(bytes, false);
+    this.parts.push(chunk);
+    this.pending += chunk.length;
+    if (!this.started && this.pending < MARK_BYTES) return;
+    const waits = this.started && !this.pendingHasLine && this.pending <= this.maxBytes && !chunk.includes(NEWLINE);
+    if (!waits) this.consume(this.taken(), false);
   }
 
   end(): void {
-    const bytes = this.started ? this.carry : this.skipByteOrderMark(this.carry);
-    this.carry = new Uint8Array(0);
-    this.consume(bytes, true);
+    this.consume(this.taken(), true);
     if (this.skipFrom >= 0) this.sink.tooLong(this.line, this.skipFrom, this.offset);
   }
 
-  private skipByteOrderMark(bytes: Uint8Array): Uint8Array {
+  /** All pending bytes, without the byte-order mark. */
+  private taken(): Uint8Array {
+    const bytes = this.parts.length === 1 ? (this.parts[0] ?? NOTHING) : Buffer.concat(this.parts);
+    this.parts = [];
+    this.pending = 0;
+    this.pendingHasLine = false;
+    if (this.started) return bytes;
     this.started = true;
     if (bytes[0] !== 0xef || bytes[1] !== 0xbb || bytes[2] !== 0xbf) return bytes;
-    this.offset = 3;
-    return bytes.subarray(3);
+    this.offset = MARK_BYTES;
+    return bytes.subarray(MARK_BYTES);
   }
 
   private consume(bytes: Uint8Array, last: boolean): void {
     let at = 0;
+    this.nextQuote = -1;
     while (at < bytes.length) {
       const newline = bytes.indexOf(NEWLINE, at);
       if (newline < 0) break;
@@ -71,7 +84,7 @@ export class LineReader {
         at = this.advance(at, newline + 1, 1);
         continue;
       }
-      const end = this.quoted ? recordEnd(bytes, at, newline, last) : newline;
+      const end = this.recordEnd(bytes, at, newline, last);
       if (end < 0) break;
       if (end - at > this.maxBytes) {
         this.sink.tooLong(this.line, this.offset, this.offset + end - at);
@@ -81,27 +94,44 @@ export class LineReader {
     this.rest(bytes, at, last);
   }
 
+  /** Bytes behind the last record: kept for the next chunk, skipped as too long, or the last line. */
   private rest(bytes: Uint8Array, at: number, last: boolean): void {
     const length = bytes.length - at;
-    if (this.skipFrom >= 0) {
-      this.offset += length;
-    } else if (last) {
-      if (length > this.maxBytes) this.sink.tooLong(this.line, this.offset, this.offset + length);
-      else if (length > 0) this.emit(bytes, at, bytes.length, bytes.length);
-    } else if (length > this.maxBytes) {
-      this.skipFrom = this.offset;
-      this.offset += length;
-    } else {
-      this.carry = length === 0 ? new Uint8Array(0) : bytes.slice(at);
-      return;
+    if (length === 0) return;
+    if (this.skipFrom < 0 && length > this.maxBytes) this.skipFrom = this.offset;
+    if (this.skipFrom >= 0) this.offset += length;
+    else if (last) this.emit(bytes, at, bytes.length, bytes.length);
+    else {
+      // A copy, so that a few bytes do not keep a whole chunk alive.
+      this.parts = [bytes.slice(at)];
+      this.pending = length;
+      this.pendingHasLine = this.delimiter !== null && bytes.includes(NEWLINE, at);
     }
-    this.carry = new Uint8Array(0);
+  }
+
+  /** End of the record that starts at `start`; −1 when more bytes are needed to know. */
+  private recordEnd(bytes: Uint8Array, start: number, newline: number, last: boolean): number {
+    if (this.delimiter === null || !this.hasQuote(bytes, start, newline)) return newline;
+    const window = Math.min(bytes.length, start + this.quotedBytes + 1);
+    const end = csvRecordEnd(bytes.subarray(0, window), start, this.delimiter, last && window === bytes.length);
+    if (end === 'malformed') return newline;
+    if (end === 'open') return last || bytes.length - start > this.quotedBytes ? newline : -1;
+    return end - start > this.quotedBytes ? newline : end;
+  }
+
+  /** Looks for each quote once: a search per line would read a file without quotes to its end for every line. */
+  private hasQuote(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.nextQuote < start) {
+      const found = bytes.indexOf(QUOTE, start);
+      this.nextQuote = found < 0 ? bytes.length : found;
+    }
+    return this.nextQuote < end;
   }
 
   private emit(bytes: Uint8Array, start: number, end: number, next: number): number {
     const trimmed = end > start && bytes[end - 1] === RETURN ? end - 1 : end;
     let lines = 1;
-    if (this.quoted) for (let i = bytes.indexOf(NEWLINE, start); i >= 0 && i < end; i = bytes.indexOf(NEWLINE, i + 1)) lines++;
+    for (let i = bytes.indexOf(NEWLINE, start); this.delimiter !== null && i >= 0 && i < end; i = bytes.indexOf(NEWLINE, i + 1)) lines++;
     this.sink.record(bytes, start, trimmed, this.line, lines, this.offset);
     return this.advance(start, next, lines);
   }
@@ -110,65 +140,5 @@ export class LineReader {
     this.offset += to - from;
     this.line += lines;
     return to;
-  }
-}
-
-/** End of the record that starts at `start`: the first line end outside quotes. −1 when more bytes are needed. */
-function recordEnd(bytes: Uint8Array, start: number, firstNewline: number, last: boolean): number {
-  let quotes = 0;
-  let newline = firstNewline;
-  let from = start;
-  for (;;) {
-    for (let i = bytes.indexOf(QUOTE, from); i >= 0 && i < newline; i = bytes.indexOf(QUOTE, i + 1)) quotes++;
-    if (quotes % 2 === 0) return newline;
-    if (newline - start > QUOTED_RECORD_BYTES) return firstNewline;
-    from = newline + 1;
-    newline = bytes.indexOf(NEWLINE, from);
-    if (newline >= 0) continue;
-    const rest = bytes.length - start;
-    if (!last) return rest > QUOTED_RECORD_BYTES ? firstNewline : -1;
-    for (let i = bytes.indexOf(QUOTE, from); i >= 0; i = bytes.indexOf(QUOTE, i + 1)) quotes++;
-    return quotes % 2 === 0 ? bytes.length : firstNewline;
-  }
-}
-
-/**
- * Cells of one RFC 4180 record; doubled quotes inside a quoted cell are one. null when a quote stands where none may
- * (inside an unquoted cell, after a closing quote, or unbalanced).
- */
-export function splitCsv(text: string, delimiter: string): string[] | null {
-  if (!text.includes('"')) return text.split(delimiter);
-  const cells: string[] = [];
-  let at = 0;
-  for (;;) {
-    if (text[at] === '"') {
-      let cell = '';
-      let from = at + 1;
-      for (;;) {
-        const close = text.indexOf('"', from);
-        if (close < 0) return null;
-        cell += text.slice(from, close);
-        if (text[close + 1] !== '"') {
-          at = close + 1;
-          break;
-        }
-        cell += '"';
-        from = close + 2;
-      }
-      cells.push(cell);
-      if (at < text.length && text[at] !== delimiter) return null;
-    } else {
-      const next = text.indexOf(delimiter, at);
-      const cell = next < 0 ? text.slice(at) : text.slice(at, next);
-      if (cell.includes('"')) return null;
-      cells.push(cell);
-      at = next < 0 ? text.length : next;
-    }
-    if (at >= text.length) return cells;
-    at++;
-    if (at === text.length) {
-      cells.push('');
-      return cells;
-    }
   }
 }

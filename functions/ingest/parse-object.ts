@@ -1,9 +1,10 @@
 /** The records of one object → rows and refusals. Every physical unit ends as exactly one of valid, quarantined, blank. */
 import type { StoredRow } from '../ports.ts';
 import { type Outcome, type RecordParser, type RecordPlace, type Rejection, reject, type Source } from '../sources/source.ts';
+import { splitCsv } from './csv.ts';
 import { decodeUtf8, parseGuarded } from './guard.ts';
 import type { Limits } from './limits.ts';
-import { LineReader, type LineSink, splitCsv } from './lines.ts';
+import { LineReader, type LineSink } from './lines.ts';
 
 /** physical = valid + quarantined + blank, counted apart: physical by the reader, the rest by outcome. */
 export interface LineCounts {
@@ -34,7 +35,7 @@ export class ObjectParser {
     this.parser = parser;
     this.limits = limits;
     this.sink = sink;
-    this.reader = new LineReader(limits.lineBytes, source.framing === 'csv', this.lineSink());
+    this.reader = new LineReader(limits.lineBytes, source.framing === 'csv' ? (source.delimiter ?? ',') : null, this.lineSink());
   }
 
   push(chunk: Uint8Array): void {

@@ -84,7 +84,7 @@ async function* oneRun(raw: RawBytes, compression: 'gzip' | 'zstd', gate: Gate):
   let feeding: Uint8Array = new Uint8Array(0);
   // One chunk is in the engine at a time, so what an early end leaves over lies in that chunk, and no chunk is taken after it.
   const feed = async (): Promise<void> => {
-    while (!engine.readableEnded && !engine.destroyed) {
+    while (fed === engine.bytesWritten && !engine.destroyed) {
       const chunk = await raw.next();
       if (chunk === null) {
         engine.end();

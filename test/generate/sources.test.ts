@@ -107,7 +107,7 @@ test('each file is detected as the source whose folder it is in', async () => {
       json = undefined;
     }
     assert.deepEqual(
-      SOURCES.filter((source) => source.detect({ text, json }))
+      SOURCES.filter((source) => source.detect({ text, json, bytes: new TextEncoder().encode(text) }))
         .map(({ name }) => name)
         .filter((name) => name === folder),
       [folder],

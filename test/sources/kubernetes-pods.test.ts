@@ -108,7 +108,7 @@ test('options are checked before the first pod', () => {
 });
 
 test('detection tells pods from other objects', () => {
-  const says = (json: unknown) => kubernetesPods.detect({ text: '', json });
+  const says = (json: unknown) => kubernetesPods.detect({ text: '', json, bytes: new Uint8Array() });
   assert.equal(says({ kind: 'Pod', metadata: {} }), true);
   assert.equal(says({ kind: 'PodList', items: [] }), true);
   assert.equal(says({ kind: 'List', items: [{ kind: 'Pod' }] }), true);
