@@ -101,7 +101,13 @@ export const ALLOCATION_EVENT: Dataset = {
       nullable: true,
       meaning: 'catalog model when the source states it; else found through the inventory',
     },
-    { name: 'accelerator_count', type: 'DECIMAL(12,6)', unit: 'accelerators', meaning: 'held accelerators; a fraction for a share of one' },
+    {
+      name: 'accelerator_count',
+      type: 'DECIMAL(12,6)',
+      unit: 'accelerators',
+      nullable: true,
+      meaning: 'held accelerators, a fraction for a share of one; null when this observation tells only when, and others tell what',
+    },
     { name: 'device_ids', type: 'VARCHAR', nullable: true, meaning: "held devices, joined by ','" },
     { name: 'start_at_ms', type: 'BIGINT', unit: 'epoch ms UTC', nullable: true, meaning: 'devices bound; null while only requested' },
     { name: 'running_at_ms', type: 'BIGINT', unit: 'epoch ms UTC', nullable: true, meaning: 'all containers started; for the gang wait' },
@@ -180,6 +186,77 @@ export const TRAINING_PROGRESS: Dataset = {
   ],
 };
 
+export const SCHEDULER_EVENT: Dataset = {
+  name: 'scheduler_event',
+  grain: 'one thing a batch scheduler said at one instant about a job, a gang, a quota reservation, an allocation, or its own log',
+  partitionBy: 'observed_at_ms',
+  columns: [
+    NATIVE,
+    { name: 'observed_at_ms', type: 'BIGINT', unit: 'epoch ms UTC', meaning: 'instant of the event' },
+    { name: 'site_id', type: 'VARCHAR', meaning: 'site that is scheduled' },
+    {
+      name: 'kind',
+      type: 'VARCHAR',
+      meaning: 'what it is about: workload (Kueue) | job | pod_group (Volcano) | application | allocation | page (YuniKorn)',
+    },
+    {
+      name: 'event',
+      type: 'VARCHAR',
+      meaning: 'created, quota_reserved, quota_released, admitted, finished, …; the phase in lower case; allocated, released; polled',
+    },
+    { name: 'reason', type: 'VARCHAR', nullable: true, meaning: "the scheduler's reason word" },
+    { name: 'object_uid', type: 'VARCHAR', nullable: true, meaning: 'uid of the object; for an allocation the uid of its pod' },
+    { name: 'namespace', type: 'VARCHAR', nullable: true, meaning: 'Kubernetes namespace' },
+    { name: 'name', type: 'VARCHAR', nullable: true, meaning: 'name of the object, or application id' },
+    { name: 'workload_id', type: 'VARCHAR', nullable: true, meaning: 'workload_id of the pods it is about' },
+    { name: 'gang', type: 'VARCHAR', nullable: true, meaning: 'gang (pod group) of the pods it is about' },
+    { name: 'tenant_key', type: 'VARCHAR', nullable: true, meaning: 'namespace, where the scheduler knows it' },
+    { name: 'queue', type: 'VARCHAR', nullable: true, meaning: 'queue as users name it' },
+    { name: 'node', type: 'VARCHAR', nullable: true, meaning: 'node of an allocation' },
+    { name: 'pod', type: 'VARCHAR', nullable: true, meaning: 'pod of an allocation' },
+    { name: 'min_available', type: 'BIGINT', unit: 'pods', nullable: true, meaning: 'members without which the gang does not start' },
+    {
+      name: 'accelerator_count',
+      type: 'DECIMAL(12,6)',
+      unit: 'accelerators',
+      nullable: true,
+      meaning: 'accelerators of the allocation, or of all pods of the job or workload',
+    },
+    { name: 'resource_name', type: 'VARCHAR', nullable: true, meaning: 'resource as requested' },
+    { name: 'accelerator_model', type: 'VARCHAR', nullable: true, meaning: 'model, when the resource name says it' },
+    { name: 'fault', type: 'VARCHAR', nullable: true, meaning: 'node_lost | preempted when the provider took the accelerators away' },
+    { name: 'instance_id', type: 'VARCHAR', nullable: true, meaning: 'page: the scheduler process, a new one after each restart' },
+    { name: 'lowest_event', type: 'BIGINT', nullable: true, meaning: 'page: oldest event number the scheduler still had' },
+    { name: 'highest_event', type: 'BIGINT', nullable: true, meaning: 'page: newest event number the scheduler had' },
+    { name: 'events', type: 'BIGINT', nullable: true, meaning: 'page: events in this answer' },
+    { name: 'first_event_ms', type: 'BIGINT', unit: 'epoch ms UTC', nullable: true, meaning: 'page: instant of its first event' },
+    ...ORIGIN,
+  ],
+};
+
+export const POD_DEVICE: Dataset = {
+  name: 'pod_device',
+  grain: 'one accelerator that a kubelet says one pod holds, seen at an instant',
+  partitionBy: 'observed_at_ms',
+  columns: [
+    NATIVE,
+    { name: 'observed_at_ms', type: 'BIGINT', unit: 'epoch ms UTC', meaning: 'instant of the dump' },
+    { name: 'site_id', type: 'VARCHAR', meaning: 'site of the node' },
+    { name: 'node', type: 'VARCHAR', nullable: true, meaning: 'node, when the dump or the landing rule names it' },
+    { name: 'pod_uid', type: 'VARCHAR', nullable: true, meaning: 'pod uid (checkpoint); null from the PodResources API, which has none' },
+    { name: 'namespace', type: 'VARCHAR', nullable: true, meaning: 'Kubernetes namespace (PodResources API)' },
+    { name: 'pod', type: 'VARCHAR', nullable: true, meaning: 'Kubernetes pod name (PodResources API)' },
+    { name: 'container', type: 'VARCHAR', nullable: true, meaning: 'container that holds it' },
+    { name: 'resource_name', type: 'VARCHAR', nullable: true, meaning: 'resource, or DRA driver' },
+    {
+      name: 'device_id',
+      type: 'VARCHAR',
+      meaning: "as samples name it: UUID, UUID/GI… for a partition; node/name where the plugin's names are not unique",
+    },
+    ...ORIGIN,
+  ],
+};
+
 export const QUARANTINE: Dataset = {
   name: 'quarantine',
   grain: 'one refused row: where it is and why, never its content',
@@ -207,6 +284,8 @@ export const DATASETS = {
   allocation_event: ALLOCATION_EVENT,
   gpu_sample: GPU_SAMPLE,
   training_progress: TRAINING_PROGRESS,
+  scheduler_event: SCHEDULER_EVENT,
+  pod_device: POD_DEVICE,
   quarantine: QUARANTINE,
 } as const;
 

@@ -46,6 +46,18 @@ function landed(file: string, name: string): LandedObject {
     name,
     bytes: stat.size,
     lastModifiedMs: Math.trunc(stat.mtimeMs),
-    open: () => createReadStream(file, { highWaterMark: CHUNK_BYTES }),
+    open: () => firstBytes(file, stat.size),
   };
+}
+
+/** The bytes a file had when it was listed. A log that grows meanwhile is read to where it was; the rest is another content, for the next ingest. */
+async function* firstBytes(file: string, bytes: number): AsyncGenerator<Uint8Array> {
+  if (bytes === 0) return;
+  let left = bytes;
+  for await (const chunk of createReadStream(file, { highWaterMark: CHUNK_BYTES, end: bytes - 1 })) {
+    left -= (chunk as Uint8Array).length;
+    yield chunk as Uint8Array;
+  }
+  if (left === 0) return;
+  throw new KashiError('conflict', 'a file changed while it was read', { where: file, allowed: `${bytes} bytes, as when it was listed`, found: `${bytes - left}`, hint: 'ingest it again when its producer has finished' });
 }

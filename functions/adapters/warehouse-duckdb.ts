@@ -90,7 +90,9 @@ class DuckdbWarehouse implements Warehouse {
   async parquetFile(sql: string): Promise<string> {
     await this.prepareOneSelect(sql);
     const file = join(this.scratch, `${randomUUID()}.parquet`);
-    await this.engine.connection.run(`copy (${sql.replace(/;\s*$/, '')}\n) to ${sqlText(file)} (format parquet, compression zstd)`);
+    // A view, because the text may end in a semicolon and a comment, which no parenthesis could follow.
+    await this.engine.connection.run(`create or replace temp view parquet_answer as ${sql}`);
+    await this.engine.connection.run(`copy (select * from parquet_answer) to ${sqlText(file)} (format parquet, compression zstd)`);
     return file;
   }
 

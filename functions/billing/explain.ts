@@ -22,6 +22,8 @@ export interface Explanation {
   readonly inputs: readonly TextRecord[];
   readonly inputs_total: number;
   readonly sources: readonly ExplainedSource[];
+  /** GPU lines: where the samples behind HFU and coverage were read. */
+  readonly samples: readonly ExplainedSource[];
 }
 
 /** Inputs that are listed; the sources cover all of them. */
@@ -53,8 +55,8 @@ export async function explainLine(warehouse: Warehouse, lineId: string): Promise
           line['workload_id'] ?? null,
         ]),
       );
-  const { inputs, total, sources } = isTokens ? await tokenInputs(warehouse, line) : await gpuInputs(warehouse, line);
-  return { line, formula: formulaOf(line), price, policy, evidence, inputs, inputs_total: total, sources };
+  const { inputs, total, sources, samples } = isTokens ? await tokenInputs(warehouse, line) : await gpuInputs(warehouse, line);
+  return { line, formula: formulaOf(line), price, policy, evidence, inputs, inputs_total: total, sources, samples };
 }
 
 function first(result: QueryResult): TextRecord | null {
@@ -65,6 +67,7 @@ interface Inputs {
   readonly inputs: readonly TextRecord[];
   readonly total: number;
   readonly sources: readonly ExplainedSource[];
+  readonly samples: readonly ExplainedSource[];
 }
 
 const GPU_INPUTS = `
@@ -108,8 +111,24 @@ async function gpuInputs(warehouse: Warehouse, line: TextRecord): Promise<Inputs
      group by objects.object_name, events.source, objects.content_id order by objects.object_name`,
     parameters,
   );
-  return { inputs, total: count(total), sources: sources.rows.map(sourceOf) };
+  const samples = await warehouse.query(SAMPLE_SOURCES, [line['period'] ?? null, ...parameters]);
+  return { inputs, total: count(total), sources: sources.rows.map(sourceOf), samples: samples.rows.map(sourceOf) };
 }
+
+const SAMPLE_SOURCES = `
+  select objects.object_name, stored.source, objects.content_id, count(*), min(stored.line), max(stored.line)
+  from (
+    select distinct slices.site_id, slices.node, slices.device_id, slices.sampled_at_ms
+    from fct_allocation_claim as claims
+    inner join fct_sample_slice as slices
+      on slices.site_id = claims.site_id and slices.claim = claims.claim and slices.hour_ms = claims.hour_ms
+      and slices.start_ms < claims.end_ms and slices.end_ms > claims.start_ms
+    where claims.period = ? and claims.allocation_id in (select pieces.allocation_id ${GPU_INPUTS})
+  ) as used
+  inner join raw_gpu_sample as stored
+    on stored.site_id = used.site_id and stored.node = used.node and stored.device_id = used.device_id and stored.sampled_at_ms = used.sampled_at_ms
+  inner join raw_object as objects on objects.object_id = stored.object_id
+  group by objects.object_name, stored.source, objects.content_id order by objects.object_name`;
 
 const TOKEN_INPUTS = `
   from fct_token_usage as attempts
@@ -150,7 +169,7 @@ async function tokenInputs(warehouse: Warehouse, line: TextRecord): Promise<Inpu
      group by objects.object_name, chosen.source, objects.content_id order by objects.object_name`,
     parameters,
   );
-  return { inputs, total: count(total), sources: sources.rows.map(sourceOf) };
+  return { inputs, total: count(total), sources: sources.rows.map(sourceOf), samples: [] };
 }
 
 function count(result: QueryResult): number {

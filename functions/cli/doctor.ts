@@ -17,7 +17,9 @@ interface Finding {
 export function doctorCommand(): Command {
   return withCentreOptions(
     new Command('doctor').description('checks runtime, engine, store, configuration and the history of the warehouse'),
-  ).action(async (options: CommonOptions) => {
+  )
+    .addHelpText('after', '\nExamples:\n  kashi doctor\n  kashi doctor --config my-centre/kashi.yaml --json\n\nExit code 1: a check failed. A warning (no price book, no tenant map) is no failure.')
+    .action(async (options: CommonOptions) => {
     const findings = await examine(options);
     if (options.json === true) printJson({ findings });
     else

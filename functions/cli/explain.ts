@@ -30,7 +30,17 @@ export function explainCommand(): Command {
     });
 }
 
-export function explanationLines({ line, formula, price, policy, evidence, inputs, inputs_total, sources }: Explanation): string[] {
+export function explanationLines({
+  line,
+  formula,
+  price,
+  policy,
+  evidence,
+  inputs,
+  inputs_total,
+  sources,
+  samples,
+}: Explanation): string[] {
   const text = (name: string): string => line[name] ?? '';
   const what =
     line['kind'] === 'tokens' ? `${text('sku')} at ${text('site_id')}` : `${text('sku')} for ${text('workload_id')} at ${text('site_id')}`;
@@ -42,16 +52,12 @@ export function explanationLines({ line, formula, price, policy, evidence, input
     ...priceLines(line, price),
     ...(policy === null ? [] : policyLines(line, policy, evidence)),
     '',
-    `Made of ${grouped(inputs_total)} ${line['kind'] === 'tokens' ? 'requests' : 'pieces of allocations'}${inputs.length < inputs_total ? `, the first ${inputs.length}:` : ':'}`,
+    `Made of ${grouped(inputs_total)} ${line['kind'] === 'tokens' ? (inputs_total === 1 ? 'request' : 'requests') : inputs_total === 1 ? 'piece of an allocation' : 'pieces of allocations'}${inputs.length < inputs_total ? `, the first ${inputs.length}:` : ':'}`,
     ...inputTable(inputs),
     '',
     'Read from:',
-    ...tableLines(
-      ['file', 'source', 'rows', 'lines', 'content SHA-256'],
-      sources.map((one) => [one.object_name, one.source, grouped(one.rows), `${one.first_line}–${one.last_line}`, one.content_id]),
-      new Set([2]),
-      80,
-    ),
+    ...sourceTable(sources),
+    ...(samples.length === 0 ? [] : ['', 'Samples behind HFU and coverage:', ...sourceTable(samples)]),
   ];
 }
 
@@ -78,6 +84,11 @@ function policyLines(line: TextRecord, policy: TextRecord, evidence: TextRecord 
         ]),
     `Decision: ${line['adjustment']}, factor ${line['policy_factor']}${line['policy_factor'] === line['factor'] ? '' : `, charged ${line['factor']}`}`,
   ];
+}
+
+function sourceTable(sources: Explanation['sources']): string[] {
+  const rows = sources.map((one) => [one.object_name, one.source, grouped(one.rows), `${one.first_line}–${one.last_line}`, one.content_id]);
+  return tableLines(['file', 'source', 'rows', 'lines', 'content SHA-256'], rows, new Set([2]), 80);
 }
 
 function inputTable(inputs: readonly TextRecord[]): string[] {

@@ -8,13 +8,14 @@ import type { IngestReport } from '../ingest/ingest.ts';
 import { ingestAll } from '../ingest/ingest.ts';
 import type { Reading } from '../ingest/ingest-object.ts';
 import { DEFAULT_LIMITS, type Limits } from '../ingest/limits.ts';
+import type { HeldContent } from '../ingest/release.ts';
 import { fold } from '../ledger/fold.ts';
-import type { Snapshot } from '../ledger/snapshot.ts';
+import { newestSnapshot, type Snapshot, snapshotCommits } from '../ledger/snapshot.ts';
 import type { LandedObject } from '../ports.ts';
 import { mappedSource, parseMapText } from '../sources/mapped.ts';
 import { SOURCES, sourceNamed } from '../sources/registry.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
-import { EXIT, grouped, printJson, printLines, progressBar, tableLines } from './output.ts';
+import { EXIT, grouped, printJson, printLines, progressBar, tableLines, visible } from './output.ts';
 import { type Centre, landedObjects, newAttempt, openCentre, openParquetWriter, terminal } from './wiring.ts';
 
 export interface IngestOptions extends CommonOptions {
@@ -41,7 +42,7 @@ export function ingestCommand(): Command {
   )
     .addHelpText(
       'after',
-      '\nExamples:\n  kashi ingest landing/\n  kashi ingest usage.csv --map usage.map.yaml\n  kashi ingest sacct.log --zone Asia/Shanghai --site hq',
+      '\nExamples:\n  kashi ingest landing/\n  kashi ingest usage.csv --map usage.map.yaml\n  kashi ingest sacct.log --zone Asia/Shanghai --site hq\n\nExit code 3: a file is held (unreadable, unknown, or more than 20 % bad rows); the others are in.',
     )
     .action(async (paths: string[], options: IngestOptions) => {
       const centre = openCentre(options);
@@ -65,12 +66,22 @@ export async function ingestInto(
   const limits: Limits = { ...DEFAULT_LIMITS, ...centre.config.limits };
   const writer = await openParquetWriter(centre);
   try {
-    const dependencies = { store: centre.store, writer, clock: centre.clock, limits, newAttempt, reparse: options.reparse === true };
+    const heldContents = await heldNow(centre);
+    const dependencies = { store: centre.store, writer, clock: centre.clock, limits, newAttempt, reparse: options.reparse === true, heldContents };
     const report = await ingestAll(objects, readingOf, dependencies, progressBar(quiet, centre.clock.now));
     return { report, snapshot: await fold(centre.store, centre.clock) };
   } finally {
     await writer.close();
   }
+}
+
+/** What the newest snapshot holds; commits are listed only when it says that there is some. */
+async function heldNow({ store }: Centre): Promise<HeldContent[]> {
+  const snapshot = await newestSnapshot(store);
+  if (snapshot === null || Object.values(snapshot.totals).every(({ held }) => held === 0)) return [];
+  const found: HeldContent[] = [];
+  for await (const { cid, source, object, hold } of snapshotCommits(store, snapshot)) if (hold !== null) found.push({ cid, source, bytes: object.bytes });
+  return found;
 }
 
 /** The landing rule of each name with the command line on top, its map read and its source found; one Reading per rule. */
@@ -176,7 +187,7 @@ function ingestLines(report: IngestReport, snapshot: Snapshot | null): string[] 
       : [
           '',
           'Held (nothing of these files counts until they are mended; mend and ingest again):',
-          ...report.held.map(({ name, reason, detail }) => `  ${name}: ${reason}: ${detail}`),
+          ...report.held.map(({ name, reason, detail }) => `  ${visible(name)}: ${reason}: ${detail}`),
         ]),
     '',
     snapshot === null ? 'Nothing was committed.' : `Snapshot ${snapshot.n}.`,

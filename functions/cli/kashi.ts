@@ -1,6 +1,6 @@
 /** The kashi command. A command's code is loaded only when it runs, so that help is instant. */
 import { Command, CommanderError } from 'commander';
-import { EXIT, reportError } from './output.ts';
+import { EXIT, printJson, reportError } from './output.ts';
 
 interface Entry {
   readonly name: string;
@@ -62,8 +62,12 @@ async function main(argv: readonly string[]): Promise<number> {
     await program.parseAsync([...argv], { from: 'user' });
     return Number(process.exitCode ?? EXIT.ok);
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    return reportError(error, argv.includes('--json'));
+    const json = argv.includes('--json');
+    if (!(error instanceof CommanderError)) return reportError(error, json);
+    if (error.exitCode === 0) return EXIT.ok;
+    // The text went to standard error already; a script reads standard output.
+    if (json) printJson({ error: { code: 'usage', message: error.message.replace(/^error: /, '') } });
+    return EXIT.usage;
   }
 }
 

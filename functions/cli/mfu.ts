@@ -14,6 +14,23 @@ interface Options {
   readonly accelerators?: string;
 }
 
+const EXAMPLES = `
+Examples:
+  kashi mfu run.yaml
+  kashi mfu run.yaml --accelerators accelerators.yaml --json
+
+run.yaml, the 175B run of Korthikanti 2022 (prints MFU 51.38 %, HFU 52.79 %):
+  formula: korthikanti        # palm | llm-foundry | narayanan
+  accelerator: a100
+  precision: bf16
+  accelerators: 64
+  model: {layers: 96, hidden: 12288, heads: 96, seq_len: 2048, vocab: 51200}
+  global_batch: 64
+  iteration_s: 13.75          # or tokens_per_second
+  recompute: selective        # none | selective | full
+
+Exit code 1: the run cannot be as stated (above the measured ceiling, or above 100 %).`;
+
 /**
  * The command `mfu`. A run that cannot be as stated (above the measured ceiling of its accelerator, or above 100 %) is printed with
  * the reason and ends with exit code 1. Errors of the action: KashiError, before anything is printed.
@@ -24,6 +41,7 @@ export function mfuCommand(io: CommandIo = terminal): Command {
     .argument('<yaml>', 'the run (schemas/mfu.schema.json)')
     .option('--accelerators <yaml>', 'additions to the accelerator catalog (schemas/accelerators.schema.json)')
     .option('--json', 'machine-readable, numbers as strings')
+    .addHelpText('after', EXAMPLES)
     .action((file: string, _options: Options, command: Command) => mfuOf(io, file, command.optsWithGlobals<Options>()));
 }
 

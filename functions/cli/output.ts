@@ -48,8 +48,17 @@ export function tableLines(
   return [line(header), widths.map((width) => '─'.repeat(width)).join('  '), ...clipped.map(line)];
 }
 
-function clip(cell: string, maxWidth: number): string {
+function clip(text: string, maxWidth: number): string {
+  const cell = visible(text);
   return displayWidth(cell) <= maxWidth ? cell : `${[...cell].slice(0, maxWidth - 1).join('')}…`;
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: finding control characters is the point
+const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+
+/** Foreign text made harmless for a terminal: escape sequences, line ends and marks that turn the writing direction become '�'. */
+export function visible(text: string): string {
+  return text.replace(INVISIBLE, '\ufffd');
 }
 
 /** 1234567 → '1,234,567'. */
@@ -74,6 +83,7 @@ export function reportError(error: unknown, json: boolean): number {
     return error.exitCode;
   }
   process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  if (json) printJson({ error: { code: 'internal', message: error instanceof Error ? error.message : String(error) } });
   return EXIT.checkFailed;
 }
 

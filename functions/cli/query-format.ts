@@ -18,17 +18,20 @@ function jsonValue({ type }: QueryColumn, text: string | null): string | number 
   return text;
 }
 
-/** RFC 4180 with a header; null is empty. Text that a spreadsheet would run as a formula gets a leading apostrophe. */
+/** RFC 4180 with a header; null is empty, an empty text is `""`. Text that a spreadsheet would run as a formula gets a leading apostrophe. */
 export function csvText(result: QueryResult): string {
-  const isText = result.columns.map(({ type }) => type === 'VARCHAR');
+  const isText = result.columns.map(({ type }) => !NOT_TEXT.test(type));
   const lines = result.rows.map((row) => row.map((cell, index) => csvCell(cell, isText[index] === true)).join(','));
   return `${[result.columns.map(({ name }) => csvCell(name, true)).join(','), ...lines].join('\r\n')}\r\n`;
 }
 
-const FORMULA = /^[=+\-@\t\r\n]/;
+/** Types whose text no sender can choose: a minus sign there is a number's. */
+const NOT_TEXT = /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|DECIMAL\(.*|FLOAT|DOUBLE|BOOLEAN|DATE|TIME.*|INTERVAL)$/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: a leading NUL hides what follows it
+const FORMULA = /^[=+\-@\t\r\n\u0000]/;
 
 export function csvCell(cell: string | null, isText: boolean): string {
   if (cell === null) return '';
   const safe = isText && FORMULA.test(cell) ? `'${cell}` : cell;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  return safe === '' || /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

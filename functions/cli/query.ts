@@ -4,7 +4,7 @@ import { KashiError } from '../domain/errors.ts';
 import type { QueryResult } from '../ports.ts';
 import { defineModels, PUBLIC_VIEWS } from '../warehouse/run.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
-import { tableLines } from './output.ts';
+import { printJson, tableLines } from './output.ts';
 import { csvText, jsonRows } from './query-format.ts';
 import { type Session, withSession } from './session.ts';
 import { arrowBytes, copyOutputFile, openCentre, writeOutputFile } from './wiring.ts';
@@ -36,12 +36,20 @@ export function queryCommand(): Command {
       `\nViews: ${PUBLIC_VIEWS.join(', ')}, quarantine, raw_object.\nExamples:\n  kashi query "select tenant_id, sum(output_tokens) from fct_token_usage group by tenant_id"\n  kashi query "select * from bill where period = '2026-10'" --format csv`,
     )
     .action(async (sql: string, options: QueryOptions) => {
-      const format: Format = options.json === true ? 'json' : options.format;
-      await withSession(openCentre(options), options.period ?? null, async (session) => {
+      const { output = null, period = null } = options;
+      const format = formatOf(options);
+      if (format === 'parquet' && output === null) throw new KashiError('usage', 'Parquet is not for a terminal', { where: '--format parquet', allowed: 'together with --output <file>', found: 'no --output' });
+      await withSession(openCentre(options), period, async (session) => {
         await prepare(session, sql);
-        await answer(session, sql, format, options.output ?? null);
+        await answer(session, sql, format, output);
       });
+      if (output !== null && options.json === true) printJson({ file: output, format });
     });
+}
+
+/** `--json` alone asks for JSON on standard output; with `--output` it is about what is printed, and the file keeps its format. */
+function formatOf({ json, format, output }: QueryOptions): Format {
+  return json === true && (output === undefined || format === 'table') ? 'json' : format;
 }
 
 /** Defines what the statement names: analysts write the views, the session computes no more than needed. */
@@ -52,18 +60,26 @@ export async function prepare(session: Session, sql: string): Promise<void> {
   if (listing || /\bquarantine\b/i.test(sql)) await session.warehouse.define('quarantine', 'select * from raw_quarantine', 'view');
 }
 
-/** Errors: KashiError sql_refused for anything but one reading statement. */
+/** Errors: KashiError sql_refused for anything but one reading statement, and for one that fails while it runs. */
 async function answer({ warehouse }: Session, sql: string, format: Format, output: string | null): Promise<void> {
   if (format === 'parquet') {
-    if (output === null)
-      throw new KashiError('usage', 'Parquet is not for a terminal', { allowed: '--output <file>', found: 'no --output' });
-    copyOutputFile(await warehouse.parquetFile(sql), output);
+    copyOutputFile(await run(() => warehouse.parquetFile(sql)), output ?? '');
     return;
   }
-  const result = await warehouse.query(sql);
-  const content = await rendered(result, format);
+  const content = await rendered(await run(() => warehouse.query(sql)), format);
   if (output !== null) writeOutputFile(output, content);
   else process.stdout.write(content);
+}
+
+/** Runs a statement that a person wrote: what the engine says against it is theirs to mend, not a defect of kashi. */
+export async function run<T>(statement: () => Promise<T>): Promise<T> {
+  try {
+    return await statement();
+  } catch (error) {
+    if (error instanceof KashiError) throw error;
+    const [found = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+    throw new KashiError('sql_refused', 'the statement failed', { allowed: 'a statement that runs; DESCRIBE <view> shows columns and types', found }, { cause: error });
+  }
 }
 
 async function rendered(result: QueryResult, format: Exclude<Format, 'parquet'>): Promise<string | Uint8Array> {

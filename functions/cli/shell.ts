@@ -4,8 +4,9 @@ import { Command } from 'commander';
 import { KashiError } from '../domain/errors.ts';
 import { PUBLIC_VIEWS } from '../warehouse/run.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
-import { reportError } from './output.ts';
-import { prepare, resultTable } from './query.ts';
+import { EXIT, reportError } from './output.ts';
+import { jsonRows } from './query-format.ts';
+import { prepare, resultTable, run as runStatement } from './query.ts';
 import { type Session, withSession } from './session.ts';
 import { openCentre } from './wiring.ts';
 
@@ -15,15 +16,19 @@ export function shellCommand(): Command {
       .description('an SQL prompt; statements end with ;')
       .option('--period <yyyy-mm>', 'rate only this period (default: every period in the data)'),
   )
-    .addHelpText('after', '\nInside: .views lists the views, .help helps, .quit leaves. Tab completes names.')
+    .addHelpText('after', '\nInside: .views lists the views, .help helps, .quit leaves. Tab completes names.\nExamples:\n  kashi shell\n  kashi shell < monthly.sql          answers each statement; exit code 2 when one failed\n  kashi shell --json < monthly.sql   one JSON document a line: the rows of a statement, or its error')
     .action(async (options: CommonOptions & { readonly period?: string }) => {
-      await withSession(openCentre(options), options.period ?? null, converse);
+      await withSession(openCentre(options), options.period ?? null, (session) => converse(session, options.json === true));
     });
 }
 
 const HELP = 'One SELECT a time, ended by ;   .views  .help  .quit';
 
-async function converse(session: Session): Promise<void> {
+async function converse(session: Session, json: boolean): Promise<void> {
+  let failed = false;
+  const run = async (sql: string): Promise<void> => {
+    failed = !(await answered(session, sql, json)) || failed;
+  };
   const names = session.models.flatMap(({ name, columns }) => [name, ...columns.map((column) => column.name)]);
   const complete = (line: string): [string[], string] => {
     const word = /[\w.]*$/.exec(line)?.[0] ?? '';
@@ -54,13 +59,14 @@ async function converse(session: Session): Promise<void> {
     else {
       pending += `${line}\n`;
       if (command.endsWith(';')) {
-        await run(session, pending.trim().replace(/;$/, ''));
+        await run(pending.trim().replace(/;$/, ''));
         pending = '';
       }
     }
     prompt();
   }
-  if (pending.trim() !== '') await run(session, pending.trim());
+  if (pending.trim() !== '') await run(pending.trim());
+  if (failed && !terminal) process.exitCode = EXIT.usage;
 }
 
 function viewsText(session: Session): string {
@@ -70,13 +76,17 @@ function viewsText(session: Session): string {
     .join('\n');
 }
 
-/** A wrong statement is answered, not fatal. */
-async function run(session: Session, sql: string): Promise<void> {
+/** A wrong statement is answered, not fatal; false when it was wrong. */
+async function answered(session: Session, sql: string, json: boolean): Promise<boolean> {
   try {
     await prepare(session, sql);
-    process.stdout.write(`${resultTable(await session.warehouse.query(sql)).join('\n')}\n`);
+    const result = await runStatement(() => session.warehouse.query(sql));
+    process.stdout.write(json ? `${JSON.stringify(jsonRows(result))}\n` : `${resultTable(result).join('\n')}\n`);
+    return true;
   } catch (error) {
-    if (error instanceof KashiError) reportError(error, false);
-    else process.stderr.write(`${(error as Error).message}\n`);
+    if (!(error instanceof KashiError)) throw error;
+    if (json) process.stdout.write(`${JSON.stringify({ error: { code: error.code, message: error.message, ...error.details } })}\n`);
+    else reportError(error, false);
+    return false;
   }
 }

@@ -5,7 +5,7 @@ import { reconcile } from '../ledger/reconcile.ts';
 import { type FoldedCommit, newestSnapshot, type Snapshot, snapshotCommits } from '../ledger/snapshot.ts';
 import type { LandedObject } from '../ports.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
-import { EXIT, grouped, printJson, printLines, tableLines } from './output.ts';
+import { EXIT, grouped, printJson, printLines, tableLines, visible } from './output.ts';
 import { lineEquation, withSession } from './session.ts';
 import { type Centre, landedIfPresent, openCentre } from './wiring.ts';
 
@@ -13,7 +13,7 @@ export function statusCommand(): Command {
   return withCentreOptions(
     new Command('status').description('rows, line equation, coverage, gaps, held files, quarantine by reason, periods'),
   )
-    .addHelpText('after', '\nExit code 3: files are held, or landed files are not in the warehouse yet.')
+    .addHelpText('after', '\nExamples:\n  kashi status\n  kashi status --warehouse my-centre/warehouse --json\n\nExit code 3: files are held, or landed files are not in the warehouse yet. 1: the line equation does not hold.')
     .action(async (options: CommonOptions) => {
       const centre = openCentre(options);
       const status = await statusOf(centre);
@@ -108,13 +108,13 @@ function statusLines(status: Status): string[] {
             ]),
           ),
         ]),
-    ...(status.held.length === 0 ? [] : ['', 'Held:', ...status.held.map(({ name, reason, detail }) => `  ${name}: ${reason}: ${detail}`)]),
+    ...(status.held.length === 0 ? [] : ['', 'Held:', ...status.held.map(({ name, reason, detail }) => `  ${visible(name)}: ${reason}: ${detail}`)]),
     ...(status.landed_not_ingested.length === 0
       ? []
       : [
           '',
           `Landed but not ingested: ${status.landed_not_ingested.length}`,
-          ...status.landed_not_ingested.slice(0, 20).map((name) => `  ${name}`),
+          ...status.landed_not_ingested.slice(0, 20).map((name) => `  ${visible(name)}`),
         ]),
   ];
 }

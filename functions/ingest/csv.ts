@@ -14,10 +14,12 @@ export type RecordEnd = number | 'malformed' | 'open';
 export function csvRecordEnd(bytes: Uint8Array, start: number, delimiter: Uint8Array, complete: boolean): RecordEnd {
   let at = start;
   for (;;) {
-    const quoted = bytes[at] === QUOTE;
-    at = quoted ? closingQuote(bytes, at + 1) + 1 : cellEnd(bytes, at, delimiter);
-    if (at === 0) return 'open';
-    if (quoted && bytes[at] === RETURN && (bytes[at + 1] === NEWLINE || at + 1 === bytes.length)) at++;
+    if (bytes[at] === QUOTE) {
+      const close = closingQuote(bytes, at + 1);
+      if (close < 0) return 'open';
+      at = close + 1;
+      if (bytes[at] === RETURN && (bytes[at + 1] === NEWLINE || at + 1 === bytes.length)) at++;
+    } else at = cellEnd(bytes, at, delimiter);
     if (at === bytes.length) return complete ? at : 'open';
     if (bytes[at] === NEWLINE) return at;
     if (!startsWith(bytes, at, delimiter)) return !complete && bytes.length - at < delimiter.length ? 'open' : 'malformed';

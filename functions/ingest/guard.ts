@@ -159,7 +159,7 @@ export function decodeUtf8(bytes: Uint8Array, start: number, end: number): strin
   }
 }
 
-/** A guarded JSON value, with wide integers as strings of their digits; or the reason it is refused. */
+/** A guarded JSON value, with wide integers as strings of their digits; or the reason it is refused: bytes that are no text before all else. */
 export function parseGuarded(
   bytes: Uint8Array,
   start: number,
@@ -167,7 +167,7 @@ export function parseGuarded(
   maxDepth: number,
 ): { readonly value: unknown } | { readonly reason: RowReason } {
   const guard = guardJson(bytes, start, end, maxDepth);
-  if (guard.reason !== null) return { reason: guard.reason };
+  if (guard.reason !== null) return { reason: decodeUtf8(bytes, start, end) === null ? 'invalid_utf8' : guard.reason };
   const text = guard.wideIntegers.length === 0 ? decodeUtf8(bytes, start, end) : quoteSpans(bytes, start, end, guard.wideIntegers);
   if (text === null) return { reason: 'invalid_utf8' };
   try {

@@ -2,11 +2,12 @@
 import { createHash } from 'node:crypto';
 import { PARSER_VERSION } from '../contract.ts';
 import { DATASETS, QUARANTINE } from '../datasets.ts';
-import { type CommitFile, type CommitRecord, commit, contentId, currentGeneration, markSeen, readCommit } from '../ledger/commit.ts';
-import { dataKey, quarantineKey, utcDay } from '../ledger/keys.ts';
-import type { Clock, LandedObject, ObjectStore, ParquetWriter, RowSpool, WrittenFile } from '../ports.ts';
+import { type CommitRecord, commit, currentGeneration, markSeen, readCommit } from '../ledger/commit.ts';
+import type { Clock, LandedObject, ObjectStore, ParquetWriter } from '../ports.ts';
 import { detectSource } from '../sources/detect.ts';
-import { type Hold, type HoldReason, isHold, type Source, type SourceContext } from '../sources/source.ts';
+import { type Hold, isHold, type Source, type SourceContext } from '../sources/source.ts';
+import { type Attempt, held, type Parsed, recordOf, storeFiles } from './attempt.ts';
+import { type HeldContent, hashObject, releaseHeld } from './release.ts';
 import { type Limits, ObjectFault } from './limits.ts';
 import { type LineCounts, ObjectParser } from './parse-object.ts';
 import { type Peek, peek } from './peek.ts';
@@ -32,6 +33,8 @@ export interface IngestDependencies {
   readonly newAttempt: () => string;
   /** Read content again that is committed already, as its next generation. */
   readonly reparse: boolean;
+  /** What the newest snapshot holds. */
+  readonly heldContents: readonly HeldContent[];
   /** Sees every raw chunk that was parsed. */
   readonly onBytes: (bytes: number) => void;
 }
@@ -50,14 +53,17 @@ const DRAIN_ROWS = 50_000;
 
 /** Errors: whatever the store or the disk throws; bad data never throws. */
 export async function ingestObject(object: LandedObject, reading: Reading, dependencies: IngestDependencies): Promise<IngestOutcome> {
-  const looked = await look(object, dependencies.limits);
-  const source = 'fault' in looked ? reading.source : (reading.source ?? detectSource(looked.head));
+  const { store, clock, limits, heldContents } = dependencies;
+  const looked = await look(object, limits);
+  const source = sourceOf(reading, looked);
   const cid = await hashObject(object, source?.name ?? UNKNOWN_SOURCE);
-  const standing = await standingRecord(dependencies.store, cid, reading.configHash, dependencies.reparse);
-  if (standing.record !== null) {
-    await markSeen(dependencies.store, object, cid);
-    return { name: object.name, bytes: object.bytes, outcome: 'known', record: standing.record };
-  }
+  const finish = async (outcome: IngestOutcome['outcome'], record: CommitRecord): Promise<IngestOutcome> => {
+    await releaseHeld(store, clock, object, record, heldContents);
+    await markSeen(store, object, cid);
+    return { name: object.name, bytes: object.bytes, outcome, record };
+  };
+  const standing = await standingRecord(store, cid, reading.configHash, dependencies.reparse);
+  if (standing.record !== null) return await finish('known', standing.record);
   const attempt: Attempt = {
     object,
     cid,
@@ -70,33 +76,16 @@ export async function ingestObject(object: LandedObject, reading: Reading, depen
     'fault' in looked
       ? held(looked.fault.reason, looked.fault.message)
       : await parse(object, source, reading, looked, dependencies, attempt);
-  const { outcome, record } = await commit(dependencies.store, recordOf(attempt, parsed, dependencies.clock));
-  await markSeen(dependencies.store, object, cid);
-  const kind = outcome === 'exists' ? 'known' : record.kind === 'held' ? 'held' : 'committed';
-  return { name: object.name, bytes: object.bytes, outcome: kind, record };
+  const { outcome, record } = await commit(store, recordOf(attempt, parsed, clock));
+  return await finish(outcome === 'exists' ? 'known' : record.kind === 'held' ? 'held' : 'committed', record);
 }
 
-interface Attempt {
-  readonly object: LandedObject;
-  readonly cid: string;
-  readonly generation: number;
-  readonly source: string;
-  readonly id: string;
-  readonly configHash: string;
-}
+/** Lines without anything on them are blank under every source; an object of them alone is not worth stopping a close for. */
+const BLANK: Source = { name: UNKNOWN_SOURCE, fact: 'token_usage', framing: 'text', detect: () => false, open: () => ({ parse: () => 'blank' }) };
 
-interface Parsed {
-  readonly hold: { readonly reason: HoldReason; readonly detail: string } | null;
-  readonly lines: LineCounts;
-  readonly newlines: number;
-  readonly reasons: Readonly<Record<string, number>>;
-  readonly files: readonly CommitFile[];
-}
-
-const NO_LINES: LineCounts = { physical: 0, valid: 0, quarantined: 0, blank: 0 };
-
-function held(reason: HoldReason, detail: string, lines: LineCounts = NO_LINES, reasons: Readonly<Record<string, number>> = {}): Parsed {
-  return { hold: { reason, detail }, lines, newlines: 0, reasons, files: [] };
+function sourceOf(reading: Reading, looked: Peek | { readonly fault: ObjectFault }): Source | null {
+  if (reading.source !== null || 'fault' in looked) return reading.source;
+  return detectSource(looked.head) ?? (looked.blank ? BLANK : null);
 }
 
 async function look(object: LandedObject, limits: Limits): Promise<Peek | { readonly fault: ObjectFault }> {
@@ -106,12 +95,6 @@ async function look(object: LandedObject, limits: Limits): Promise<Peek | { read
     if (error instanceof ObjectFault) return { fault: error };
     throw error;
   }
-}
-
-async function hashObject(object: LandedObject, source: string): Promise<string> {
-  const hasher = contentId(source);
-  for await (const chunk of object.open()) hasher.update(chunk);
-  return hasher.digest();
 }
 
 /** A committed content stands, unless it was held under another configuration or parser: then it is worth reading again. */
@@ -211,59 +194,6 @@ function tooManyBad(counts: LineCounts, limits: Limits): Hold | null {
   const judged = counts.valid + counts.quarantined;
   if (counts.quarantined <= judged * limits.badRowShare) return null;
   return { hold: 'too_many_bad_rows', detail: `allowed ${limits.badRowShare * 100} % of ${judged} rows, found ${counts.quarantined} bad` };
-}
-
-async function storeFiles(attempt: Attempt, rows: RowSpool, refusals: RowSpool, source: Source, store: ObjectStore): Promise<CommitFile[]> {
-  const files: CommitFile[] = [];
-  for (const [part, written] of (await rows.finish()).entries()) {
-    const key = dataKey({ dataset: source.fact, partition: written.partition, cid: attempt.cid, part, attempt: attempt.id });
-    files.push(await storeFile(store, key, source.fact, written));
-  }
-  for (const written of await refusals.finish()) {
-    const key = quarantineKey({
-      landedDay: utcDay(attempt.object.lastModifiedMs),
-      cid: attempt.cid,
-      generation: attempt.generation,
-      attempt: attempt.id,
-    });
-    files.push(await storeFile(store, key, 'quarantine', written));
-  }
-  return files;
-}
-
-async function storeFile(store: ObjectStore, key: string, dataset: CommitFile['dataset'], written: WrittenFile): Promise<CommitFile> {
-  await store.putIfAbsent(key, { file: written.file });
-  return {
-    key,
-    dataset,
-    partition: written.partition,
-    rows: written.rows,
-    bytes: written.bytes,
-    sha256: written.sha256,
-    min_ms: written.minMs,
-    max_ms: written.maxMs,
-  };
-}
-
-function recordOf(attempt: Attempt, parsed: Parsed, clock: Clock): CommitRecord {
-  const rows: Partial<Record<CommitFile['dataset'], number>> = {};
-  for (const file of parsed.files) rows[file.dataset] = (rows[file.dataset] ?? 0) + file.rows;
-  return {
-    kind: parsed.hold === null ? 'data' : 'held',
-    cid: attempt.cid,
-    generation: attempt.generation,
-    source: attempt.source,
-    object: { name: attempt.object.name, bytes: attempt.object.bytes, last_modified_ms: attempt.object.lastModifiedMs },
-    parser_version: PARSER_VERSION,
-    config_hash: attempt.configHash,
-    attempt: attempt.id,
-    lines: { ...parsed.lines, newlines: parsed.newlines },
-    rows,
-    reasons: parsed.reasons,
-    hold: parsed.hold,
-    files: parsed.files,
-    committed_at_ms: clock.now(),
-  };
 }
 
 /** Errors: ObjectFault document_too_large beyond limits.documentBytes. */

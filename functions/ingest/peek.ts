@@ -12,36 +12,46 @@ export interface Peek {
   readonly head: Head;
   /** The whole object when it is one JSON document; null when it is line by line. */
   readonly document: Uint8Array | null;
+  /** Nothing but spaces and line ends, as far as was looked and to the end. */
+  readonly blank: boolean;
 }
 
 /** Reads at most the head, or the whole of a JSON document (bounded by limits.documentBytes). Errors: ObjectFault. */
 export async function peek(object: LandedObject, limits: Limits): Promise<Peek> {
   const chunks: Uint8Array[] = [];
   let size = 0;
+  let hasLine = false;
   let oneDocument = false;
   let complete = true;
   for await (const chunk of readBounded(object.open(), limits)) {
     chunks.push(chunk);
     size += chunk.length;
+    hasLine ||= chunk.includes(NEWLINE);
     if (oneDocument) {
-      if (size > limits.documentBytes) throw new ObjectFault('document_too_large', `allowed ${limits.documentBytes} bytes, found more`);
-      continue;
+      if (size <= limits.documentBytes) continue;
+      if (mostLinesStandAlone(Buffer.concat(chunks), false, limits)) {
+        oneDocument = false;
+        complete = false;
+        break;
+      }
+      throw new ObjectFault('document_too_large', `allowed ${limits.documentBytes} bytes, found more`);
     }
-    if (size < HEAD_BYTES || (!hasLine(chunk, chunks) && size <= limits.lineBytes)) continue;
-    oneDocument = isOneDocument(skipByteOrderMark(Buffer.concat(chunks)), false, limits);
+    if (size < HEAD_BYTES || (!hasLine && size <= limits.lineBytes)) continue;
+    oneDocument = mayBeOneDocument(skipByteOrderMark(Buffer.concat(chunks)), limits);
     if (!oneDocument) {
       complete = false;
       break;
     }
   }
   const bytes = skipByteOrderMark(Buffer.concat(chunks));
-  if (!oneDocument && complete) oneDocument = isOneDocument(bytes, true, limits);
-  const text = new TextDecoder('utf-8').decode(bytes.subarray(0, HEAD_BYTES));
-  return { head: { text, json: firstJson(bytes, oneDocument, limits), bytes: bytes.subarray(0, HEAD_BYTES) }, document: oneDocument ? bytes : null };
-}
-
-function hasLine(chunk: Uint8Array, chunks: readonly Uint8Array[]): boolean {
-  return chunk.includes(NEWLINE) || chunks.some((earlier) => earlier.includes(NEWLINE));
+  const document = complete ? wholeDocument(bytes, limits) : null;
+  const head = bytes.subarray(0, HEAD_BYTES);
+  const json = document === null ? firstJson(bytes, limits) : document.json;
+  return {
+    head: { text: new TextDecoder('utf-8').decode(head), json, bytes: head },
+    document: document === null ? null : bytes,
+    blank: complete && firstLines(bytes, 1).length === 0,
+  };
 }
 
 export function skipByteOrderMark(bytes: Uint8Array): Uint8Array {
@@ -53,51 +63,75 @@ interface Span {
   readonly end: number;
 }
 
-/** The n-th line that is not blank. */
-function nonBlankLine(bytes: Uint8Array, skip: number): Span | null {
-  let start = 0;
-  let seen = 0;
-  while (start < bytes.length) {
+/** The lines that are not blank; the last may be cut off by the end of `bytes`. */
+function* nonBlankLines(bytes: Uint8Array): Generator<Span> {
+  for (let start = 0; start < bytes.length; ) {
     const newline = bytes.indexOf(NEWLINE, start);
     const end = newline < 0 ? bytes.length : newline;
-    const blank = bytes.subarray(start, end).every((b) => b === 0x20 || b === 0x09 || b === 0x0d);
-    if (!blank && seen++ === skip) return { start, end };
+    if (!bytes.subarray(start, end).every((b) => b === 0x20 || b === 0x09 || b === 0x0d)) yield { start, end };
     start = end + 1;
   }
-  return null;
 }
 
-/**
- * One document when the first line opens a container that it does not close, and the next line does not stand alone
- * (which would make the first a broken line among good ones).
- */
-function isOneDocument(bytes: Uint8Array, complete: boolean, limits: Limits): boolean {
-  const first = nonBlankLine(bytes, 0);
-  if (first === null) return false;
+function firstLines(bytes: Uint8Array, count: number): Span[] {
+  const lines: Span[] = [];
+  for (const line of nonBlankLines(bytes)) if (lines.push(line) === count) break;
+  return lines;
+}
+
+const VOTING_LINES = 100;
+
+/** What the beginning of an object allows: its first line opens a container and does not close it, and the lines after it do not stand alone. */
+function mayBeOneDocument(bytes: Uint8Array, limits: Limits): boolean {
+  const [first] = firstLines(bytes, 1);
+  return first !== undefined && opensContainer(bytes, first, limits) && !mostLinesStandAlone(bytes, false, limits);
+}
+
+function opensContainer(bytes: Uint8Array, first: Span, limits: Limits): boolean {
   const opener = bytes.subarray(first.start, first.end).find((b) => b !== 0x20 && b !== 0x09);
   if (opener !== 0x7b && opener !== 0x5b) return false;
   const guard = guardJson(bytes, first.start, first.end, limits.depth);
-  if (guard.reason !== null) return false;
-  const unfinished = !complete && first.end === bytes.length;
-  if (guard.openDepth === 0 || (guard.inString && !unfinished)) return unfinished;
-  const second = nonBlankLine(bytes, 1);
-  if (second === null) return true;
-  if (opener === 0x5b) return true;
-  const next = parseGuarded(bytes, second.start, second.end, limits.depth);
-  return !('value' in next && typeof next.value === 'object');
+  const unfinished = first.end === bytes.length;
+  return guard.reason === null && (unfinished || (guard.openDepth > 0 && !guard.inString));
 }
 
-function firstJson(bytes: Uint8Array, oneDocument: boolean, limits: Limits): unknown {
-  if (oneDocument) {
-    const whole = parseGuarded(bytes, 0, bytes.length, limits.depth);
-    return 'value' in whole ? whole.value : undefined;
+/**
+ * The value of a whole object that is one JSON document: over several lines, or on the only line when that is longer than a line may be.
+ * One that does not parse is a (broken) document all the same, unless its lines look like records of their own.
+ */
+function wholeDocument(bytes: Uint8Array, limits: Limits): { readonly json: unknown } | null {
+  const [first, second] = firstLines(bytes, 2);
+  if (first === undefined || !opensContainer(bytes, first, limits)) return null;
+  if (second === undefined && bytes.length <= limits.lineBytes) return null;
+  const whole = parseGuarded(bytes, 0, bytes.length, limits.depth);
+  if ('value' in whole) return { json: whole.value };
+  return second === undefined || mostLinesStandAlone(bytes, true, limits) ? null : { json: undefined };
+}
+
+/** A broken first line must not turn a file of records into one broken document: the lines after it vote, save one that may be cut off. */
+function mostLinesStandAlone(bytes: Uint8Array, complete: boolean, limits: Limits): boolean {
+  let alone = 0;
+  let seen = 0;
+  for (const line of nonBlankLines(bytes)) {
+    if (seen > VOTING_LINES || (line.end === bytes.length && !complete)) break;
+    if (seen > 0 && parsedObject(bytes, line, limits) !== null) alone++;
+    seen++;
   }
-  // A poisoned first line must not hide what the object is: the first few lines may answer.
-  for (let skip = 0; skip < 20; skip++) {
-    const line = nonBlankLine(bytes, skip);
-    if (line === null) return undefined;
-    const parsed = parseGuarded(bytes, line.start, line.end, limits.depth);
-    if ('value' in parsed && typeof parsed.value === 'object' && parsed.value !== null) return parsed.value;
+  return alone * 2 > seen - 1;
+}
+
+function parsedObject(bytes: Uint8Array, line: Span, limits: Limits): object | null {
+  const parsed = parseGuarded(bytes, line.start, line.end, limits.depth);
+  return 'value' in parsed && typeof parsed.value === 'object' ? parsed.value : null;
+}
+
+/** A poisoned first line must not hide what the object is: the first few lines may answer. */
+function firstJson(bytes: Uint8Array, limits: Limits): unknown {
+  let seen = 0;
+  for (const line of nonBlankLines(bytes)) {
+    const value = parsedObject(bytes, line, limits);
+    if (value !== null) return value;
+    if (++seen === VOTING_LINES) break;
   }
   return undefined;
 }

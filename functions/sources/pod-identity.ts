@@ -28,6 +28,9 @@ const GANG_KEYS: readonly string[] = [
   'kueue.x-k8s.io/pod-group-name',
 ];
 
+/** Slurm job under which a bridge runs the pod (Slinky slurm-bridge): such a pod holds what the job holds. */
+const SLURM_JOB_KEYS: readonly string[] = ['scheduler.slinky.slurm.net/slurm-jobid', 'slinky.slurm.net/slurm-jobid'];
+
 const SAFE_LABEL_KEY = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,316}$/;
 const SAFE_LABEL_VALUE = /^[A-Za-z0-9._-]{0,63}$/;
 const MAX_LABELS = 32;
@@ -86,6 +89,8 @@ export interface PodIdentity {
   readonly tenantKey: string | null;
   readonly queue: string | null;
   readonly gang: string | null;
+  /** Slurm job that the pod runs for; null for every pod that Slurm did not schedule. */
+  readonly slurmJobId: string | null;
   readonly labels: string | null;
 }
 
@@ -110,6 +115,18 @@ export function podIdentity(
   const tenantKey = tenantLabel === null ? namespace : firstLabel(metadata, [tenantLabel], reader);
   const queue = firstOf(metadata, QUEUE_KEYS, reader);
   const gang = firstOf(metadata, GANG_KEYS, reader);
+  const slurmJobId = firstOf(metadata, SLURM_JOB_KEYS, reader);
   if (uid === null || namespace === null || name === null || reader.rejection !== null) return null;
-  return { uid, namespace, pod: name, node, workloadId: `${namespace}/${workload}`, tenantKey, queue, gang, labels: labelsText(metadata) };
+  return {
+    uid,
+    namespace,
+    pod: name,
+    node,
+    workloadId: `${namespace}/${workload}`,
+    tenantKey,
+    queue,
+    gang,
+    slurmJobId,
+    labels: labelsText(metadata),
+  };
 }

@@ -20,35 +20,35 @@ export interface PodOptions {
   readonly ignoreResourceClaims: boolean;
 }
 
-function invalid(name: string, allowed: string, found: unknown): never {
+function invalid(source: string, name: string, allowed: string, found: unknown): never {
   throw new KashiError('config_invalid', 'wrong value', {
-    where: `options of source ${KUBERNETES_PODS}: ${name}`,
+    where: `options of source ${source}: ${name}`,
     allowed,
     found: JSON.stringify(found),
   });
 }
 
-function readModelFrom(text: string | null): ModelPlace | null {
+function readModelFrom(source: string, text: string | null): ModelPlace | null {
   if (text === null) return null;
   const match = /^(label|annotation|node_selector):(.+)$/.exec(text);
-  if (match === null) return invalid('model_from', 'label:<key> | annotation:<key> | node_selector:<key>', text);
+  if (match === null) return invalid(source, 'model_from', 'label:<key> | annotation:<key> | node_selector:<key>', text);
   return { place: match[1] as ModelPlace['place'], key: match[2]! };
 }
 
-function readTenantLabel(text: string | null): string | null {
+function readTenantLabel(source: string, text: string | null): string | null {
   if (text === null || text === 'namespace') return null;
-  return text.startsWith('label:') && text.length > 6 ? text.slice(6) : invalid('tenant_from', 'namespace | label:<key>', text);
+  return text.startsWith('label:') && text.length > 6 ? text.slice(6) : invalid(source, 'tenant_from', 'namespace | label:<key>', text);
 }
 
-/** Options of one landing rule, checked. Errors: KashiError config_invalid. */
-export function readPodOptions(context: SourceContext): PodOptions {
+/** Options of one landing rule of `source`, checked. Errors: KashiError config_invalid. */
+export function readPodOptions(context: SourceContext, source: string = KUBERNETES_PODS): PodOptions {
   const { resources, card_memory_mib: cardMemory, ignore_resource_claims: ignoreClaims = false, ...rest } = context.options;
   if (cardMemory !== undefined && !(Number.isSafeInteger(cardMemory) && (cardMemory as number) > 0)) {
-    invalid('card_memory_mib', 'memory of one card in MiB, a whole number', cardMemory);
+    invalid(source, 'card_memory_mib', 'memory of one card in MiB, a whole number', cardMemory);
   }
-  if (typeof ignoreClaims !== 'boolean') invalid('ignore_resource_claims', 'true | false', ignoreClaims);
+  if (typeof ignoreClaims !== 'boolean') invalid(source, 'ignore_resource_claims', 'true | false', ignoreClaims);
   const options = readOptions(
-    KUBERNETES_PODS,
+    source,
     { ...context, options: rest },
     {
       workload_from: { kind: 'names', of: null },
@@ -57,10 +57,10 @@ export function readPodOptions(context: SourceContext): PodOptions {
     },
   );
   return {
-    catalog: new ResourceCatalog(readDeclaredResources(KUBERNETES_PODS, resources), (cardMemory as number | undefined) ?? null),
+    catalog: new ResourceCatalog(readDeclaredResources(source, resources), (cardMemory as number | undefined) ?? null),
     workloadFrom: options.names('workload_from', []),
-    tenantLabel: readTenantLabel(options.text('tenant_from')),
-    modelFrom: readModelFrom(options.text('model_from')),
+    tenantLabel: readTenantLabel(source, options.text('tenant_from')),
+    modelFrom: readModelFrom(source, options.text('model_from')),
     ignoreResourceClaims: ignoreClaims === true,
   };
 }

@@ -1,7 +1,13 @@
 /** All sources that are found by name or by content. `mapped` is made from its map (mapped.ts) and is not listed. */
+import { apisix } from './apisix.ts';
+import { bedrock } from './bedrock.ts';
 import { dcgmText } from './dcgm-text.ts';
+import { envoyAiGateway } from './envoy-ai-gateway.ts';
+import { higress } from './higress.ts';
+import { kong } from './kong.ts';
 import { kubernetesPods } from './kubernetes-pods.ts';
 import { litellm } from './litellm.ts';
+import { newApi } from './new-api.ts';
 import { openaiUsage } from './openai-usage.ts';
 import { otelGenai } from './otel-genai.ts';
 import { prometheusJson } from './prometheus-json.ts';
@@ -9,7 +15,21 @@ import { slurmSacct } from './slurm-sacct.ts';
 import type { Source } from './source.ts';
 
 /** To add a source: one file, one entry here, one fixture folder. */
-export const SOURCES: readonly Source[] = [litellm, otelGenai, openaiUsage, dcgmText, prometheusJson, kubernetesPods, slurmSacct];
+export const SOURCES: readonly Source[] = [
+  litellm,
+  otelGenai,
+  openaiUsage,
+  dcgmText,
+  prometheusJson,
+  kubernetesPods,
+  slurmSacct,
+  apisix,
+  bedrock,
+  envoyAiGateway,
+  higress,
+  kong,
+  newApi,
+];
 
 /** The source of a name in SPEC 3, or null. */
 export function sourceNamed(name: string): Source | null {

@@ -18,7 +18,7 @@
 --   basis varchar: what the evidence is
 --   formula varchar: FLOPs formula of a declared MFU
 --   is_neutral boolean: factors of this policy are scaled to be revenue-neutral
--- Rules: comparisons are strict and read the quantised ratios that the line prints; coverage below the minimum or no evidence leaves the factor at 1 (unrated); a proxy decides only what the policy allows.
+-- Rules: comparisons are strict and read the quantised ratios that the line prints; coverage below the minimum or no evidence leaves the factor at 1 (unrated); a proxy decides only what the policy allows; an exemption looks at what the tenant held in the period, whole (longest allocation, any queue or label).
 -- Source: SPEC 5, 8
 with
 asked as (
@@ -26,34 +26,40 @@ asked as (
   from rtd_quantity
   where policy_id is not null
 ),
-longest as (
+held as (
   select
-    site_id,
-    workload_id,
-    max(end_at_ms - start_at_ms) as longest_ms
-  from fct_allocation
-  where start_at_ms is not null
-  group by site_id, workload_id
+    periods.period,
+    periods.start_ms as period_start_ms,
+    periods.end_ms as period_end_ms,
+    allocations.site_id,
+    allocations.workload_id,
+    allocations.tenant_id,
+    allocations.queue,
+    allocations.labels,
+    max(allocations.end_at_ms - allocations.start_at_ms) over (
+      partition by periods.period, allocations.site_id, allocations.workload_id, allocations.tenant_id
+    ) as longest_ms
+  from fct_allocation as allocations
+  inner join ref_period as periods
+    on allocations.start_at_ms < periods.clip_ms
+    and allocations.end_at_ms > periods.start_ms
 ),
 exempted as (
-  select distinct asked.period, asked.site_id, asked.workload_id, asked.policy_id
+  select distinct asked.period, asked.site_id, asked.workload_id, asked.tenant_id, asked.policy_id
   from asked
-  inner join ref_period as periods
-    on periods.period = asked.period
+  inner join held
+    on held.period = asked.period
+    and held.site_id = asked.site_id
+    and held.workload_id = asked.workload_id
+    and held.tenant_id = asked.tenant_id
   inner join ref_exemption as exemptions
     on exemptions.policy_id = asked.policy_id
-    and exemptions.from_ms < periods.end_ms
-    and exemptions.to_ms > periods.start_ms
-  inner join fct_allocation as allocations
-    on allocations.site_id = asked.site_id
-    and allocations.workload_id = asked.workload_id
-  inner join longest
-    on longest.site_id = asked.site_id
-    and longest.workload_id = asked.workload_id
-  where (exemptions.kind = 'queue' and allocations.queue = exemptions.value)
-    or (exemptions.kind = 'tenant' and allocations.tenant_id = exemptions.value)
-    or (exemptions.kind = 'label' and strpos(',' || allocations.labels || ',', ',' || exemptions.value || ',') > 0)
-    or (exemptions.kind = 'shorter_than_ms' and longest.longest_ms < cast(case when exemptions.kind = 'shorter_than_ms' then exemptions.value end as bigint))
+    and exemptions.from_ms < held.period_end_ms
+    and exemptions.to_ms > held.period_start_ms
+  where (exemptions.kind = 'queue' and held.queue = exemptions.value)
+    or (exemptions.kind = 'tenant' and held.tenant_id = exemptions.value)
+    or (exemptions.kind = 'label' and strpos(',' || held.labels || ',', ',' || exemptions.value || ',') > 0)
+    or (exemptions.kind = 'shorter_than_ms' and held.longest_ms < cast(case when exemptions.kind = 'shorter_than_ms' then exemptions.value end as bigint))
 ),
 evidence as (
   select
@@ -90,6 +96,7 @@ evidence as (
     on exempted.period = asked.period
     and exempted.site_id = asked.site_id
     and exempted.workload_id = asked.workload_id
+    and exempted.tenant_id = asked.tenant_id
     and exempted.policy_id = asked.policy_id
 ),
 decided as (

@@ -1,0 +1,39 @@
+/**
+ * A content that was held under one source name (or none) and is read under another has two content ids. Once it is read, the
+ * held one is released: a next generation that holds nothing, so that a mended file does not stop a close for ever.
+ */
+import { PARSER_VERSION } from '../contract.ts';
+import { type CommitRecord, commit, contentId, currentGeneration } from '../ledger/commit.ts';
+import type { Clock, LandedObject, ObjectStore } from '../ports.ts';
+import { NO_LINES } from './attempt.ts';
+
+/** A held commit of the newest snapshot. */
+export interface HeldContent {
+  readonly cid: string;
+  readonly source: string;
+  readonly bytes: number;
+}
+
+/** Content id of an object under a source name. Reads the object once. */
+export async function hashObject(object: LandedObject, source: string): Promise<string> {
+  const hasher = contentId(source);
+  for await (const chunk of object.open()) hasher.update(chunk);
+  return hasher.digest();
+}
+
+/** Releases every held content whose bytes are those that `read` has committed as data. Repeating it changes nothing. */
+export async function releaseHeld(store: ObjectStore, clock: Clock, object: LandedObject, read: CommitRecord, all: readonly HeldContent[]): Promise<void> {
+  if (read.kind !== 'data') return;
+  for (const held of all) {
+    if (held.bytes !== object.bytes || held.source === read.source) continue;
+    if ((await hashObject(object, held.source)) !== held.cid) continue;
+    const generation = ((await currentGeneration(store, held.cid)) ?? 0) + 1;
+    await commit(store, { ...emptied(read, held), generation, committed_at_ms: clock.now() });
+  }
+}
+
+/** The record of a content of which nothing is left to read; its attempt is that of the reading that released it. */
+function emptied(read: CommitRecord, { cid, source }: HeldContent): Omit<CommitRecord, 'generation' | 'committed_at_ms'> {
+  const { object, config_hash, attempt } = read;
+  return { kind: 'data', cid, source, object, parser_version: PARSER_VERSION, config_hash, attempt, lines: { ...NO_LINES, newlines: 0 }, rows: {}, reasons: {}, hold: null, files: [] };
+}

@@ -1,0 +1,119 @@
+/** Numbered, hash-linked snapshots: the one order of everything. A reader takes one number and sees the same commits for ever. */
+import { PREFIX } from '../contract.ts';
+import type { DatasetName } from '../datasets.ts';
+import { sha256Hex } from '../domain/canonical-json.ts';
+import { KashiError } from '../domain/errors.ts';
+import type { ObjectStore } from '../ports.ts';
+import type { CommitFile } from './commit-record.ts';
+import { parseSnapshotKey, snapshotKey } from './keys.ts';
+import { corrupt, unseal } from './sealed.ts';
+import { type FoldedCommit, liveEntries, readSegments, type SegmentRef } from './segment.ts';
+import type { DatasetTotals, SourceTotals } from './totals.ts';
+
+export type { FoldedCommit, SegmentRef } from './segment.ts';
+export type { DatasetTotals, SourceTotals } from './totals.ts';
+
+/** What is stored under `_snap/<n>`. */
+export interface SnapshotBody {
+  /** From 1, without gaps. */
+  readonly n: number;
+  /** SHA-256 of the stored bytes of snapshot n − 1; null in snapshot 1. */
+  readonly parent: string | null;
+  readonly segments: readonly SegmentRef[];
+  /** By source. */
+  readonly totals: Readonly<Record<string, SourceTotals>>;
+  /** Quarantined lines by source and reason. */
+  readonly quarantine: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly datasets: Readonly<Partial<Record<DatasetName, DatasetTotals>>>;
+  /** For people only: the order is that of the numbers. */
+  readonly folded_at_ms: number;
+}
+
+/** A snapshot as read. `sha256` is that of its stored bytes: number and hash together pin it. */
+export interface Snapshot extends SnapshotBody {
+  readonly sha256: string;
+}
+
+/** A data file of a snapshot, and whose it is. */
+export interface SnapshotFile extends CommitFile {
+  readonly cid: string;
+  readonly source: string;
+  readonly object_name: string;
+  readonly fold_seq: number;
+}
+
+/**
+ * The snapshot with the highest number, or null in a new warehouse. `from`: a number known to exist, to begin the search there.
+ * Errors: KashiError store_corrupt naming the key.
+ */
+export async function newestSnapshot(store: ObjectStore, from = 0): Promise<Snapshot | null> {
+  const n = await newestNumber(store, from);
+  return n === 0 ? null : await readSnapshot(store, n);
+}
+
+/** Snapshot n. Errors: KashiError not_found when there is none, store_corrupt naming the key when any byte differs. */
+export async function readSnapshot(store: ObjectStore, n: number): Promise<Snapshot> {
+  const key = snapshotKey(n);
+  const bytes = await store.get(key);
+  if (bytes === null) throw new KashiError('not_found', `there is no snapshot ${n}`, { where: key });
+  const body = unseal(bytes, key) as SnapshotBody;
+  if (body.n !== n) throw corrupt(key, `snapshot ${body.n}`);
+  return { ...body, sha256: sha256Hex(bytes) };
+}
+
+/**
+ * Follows the parent hashes from a snapshot (as pinned, or the newest) back to number 1. Returns how many snapshots were verified.
+ * Errors: KashiError store_corrupt naming the first snapshot that is missing, damaged, or not the one its successor was made from.
+ */
+export async function verifyChain(store: ObjectStore, pinned?: Pick<Snapshot, 'n' | 'sha256'>): Promise<number> {
+  const start = pinned ?? (await newestSnapshot(store));
+  let expected: string | null = start?.sha256 ?? null;
+  for (let n = start?.n ?? 0; n > 0; n -= 1) {
+    const snapshot = await readSnapshot(store, n).catch((error: unknown) => {
+      if (error instanceof KashiError && error.code === 'not_found') throw corrupt(snapshotKey(n), 'no object', error);
+      throw error;
+    });
+    if (snapshot.sha256 !== expected)
+      throw corrupt(snapshotKey(n), `SHA-256 ${snapshot.sha256}, where its successor or pin says ${expected}`);
+    expected = snapshot.parent;
+  }
+  if (expected !== null) throw corrupt(snapshotKey(1), 'a parent before the first snapshot');
+  return start?.n ?? 0;
+}
+
+/** The commits of a snapshot in fold order: of each content its highest generation, once. Errors: KashiError store_corrupt naming a segment. */
+export async function* snapshotCommits(store: ObjectStore, snapshot: SnapshotBody): AsyncGenerator<FoldedCommit> {
+  for await (const { ref, entries } of readSegments(store, snapshot.segments)) yield* liveEntries(ref, entries);
+}
+
+/** The files of a snapshot in fold order, of one dataset or of all: the explicit list a reader queries. Errors: KashiError store_corrupt naming a segment. */
+export async function snapshotFiles(store: ObjectStore, snapshot: SnapshotBody, dataset?: DatasetName): Promise<SnapshotFile[]> {
+  const files: SnapshotFile[] = [];
+  for await (const { cid, source, object, fold_seq, files: committed } of snapshotCommits(store, snapshot)) {
+    for (const file of committed) {
+      if (dataset === undefined || file.dataset === dataset) files.push({ ...file, cid, source, object_name: object.name, fold_seq });
+    }
+  }
+  return files;
+}
+
+/**
+ * The highest snapshot number; `from` (0 for none) when nothing is above it. Asks "which is the first above k?" in growing, then
+ * shrinking steps, so a warehouse with years of snapshots is not listed from its beginning, and a gap cannot hide a later one.
+ */
+async function newestNumber(store: ObjectStore, from: number): Promise<number> {
+  let known = from;
+  let growing = true;
+  for (let step = 1; ; ) {
+    const found = await firstAbove(store, known + step - 1);
+    if (found === null && step === 1) return known;
+    growing &&= found !== null;
+    known = found ?? known;
+    step = growing ? step * 2 : Math.max(1, Math.floor(step / 2));
+  }
+}
+
+async function firstAbove(store: ObjectStore, n: number): Promise<number | null> {
+  for await (const { key } of store.list(PREFIX.snapshots, snapshotKey(n))) return parseSnapshotKey(key);
+  return null;
+}
