@@ -4,7 +4,7 @@ import { PARSER_VERSION } from '../contract.ts';
 import { DATASETS, QUARANTINE } from '../datasets.ts';
 import { type CommitRecord, commit, currentGeneration, markSeen, readCommit } from '../ledger/commit.ts';
 import type { Clock, LandedObject, ObjectStore, ParquetWriter } from '../ports.ts';
-import { detectSource } from '../sources/detect.ts';
+import { detectSource, shapeOf } from '../sources/detect.ts';
 import { type Hold, isHold, type Source, type SourceContext } from '../sources/source.ts';
 import { type Attempt, held, type Parsed, recordOf, storeFiles } from './attempt.ts';
 import { type HeldContent, hashObject, releaseHeld } from './release.ts';
@@ -84,7 +84,8 @@ export async function ingestObject(object: LandedObject, reading: Reading, depen
 const BLANK: Source = { name: UNKNOWN_SOURCE, fact: 'token_usage', framing: 'text', detect: () => false, open: () => ({ parse: () => 'blank' }) };
 
 function sourceOf(reading: Reading, looked: Peek | { readonly fault: ObjectFault }): Source | null {
-  if (reading.source !== null || 'fault' in looked) return reading.source;
+  if ('fault' in looked) return reading.source;
+  if (reading.source !== null) return shapeOf(reading.source, looked.head);
   return detectSource(looked.head) ?? (looked.blank ? BLANK : null);
 }
 
