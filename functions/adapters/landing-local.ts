@@ -32,7 +32,8 @@ function* walk(directory: Buffer, nameFor: NameFor): Generator<LandedObject> {
     if (shown.startsWith('.') || shown.endsWith('.tmp')) continue;
     const path = Buffer.concat([directory, Buffer.from(sep), entry.name]);
     if (entry.isDirectory()) yield* walk(path, nameFor);
-    else if (entry.isFile() || (entry.isSymbolicLink() && statSync(path, { throwIfNoEntry: false })?.isFile() === true)) yield landed(path, nameFor(textOf(path)));
+    else if (entry.isFile() || (entry.isSymbolicLink() && statSync(path, { throwIfNoEntry: false })?.isFile() === true))
+      yield landed(path, nameFor(textOf(path)));
   }
 }
 
@@ -67,5 +68,10 @@ async function* firstBytes(file: Buffer, bytes: number): AsyncGenerator<Uint8Arr
     yield chunk as Uint8Array;
   }
   if (left === 0) return;
-  throw new KashiError('conflict', 'a file changed while it was read', { where: textOf(file), allowed: `${bytes} bytes, as when it was listed`, found: `${bytes - left}`, hint: 'ingest it again when its producer has finished' });
+  throw new KashiError('conflict', 'a file changed while it was read', {
+    where: textOf(file),
+    allowed: `${bytes} bytes, as when it was listed`,
+    found: `${bytes - left}`,
+    hint: 'ingest it again when its producer has finished',
+  });
 }

@@ -15,6 +15,7 @@ import type { LandedObject } from '../ports.ts';
 import { mappedSource, parseMapText } from '../sources/mapped.ts';
 import { SOURCES, sourceNamed } from '../sources/registry.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
+import { numbersAsText } from './config-file.ts';
 import { EXIT, grouped, printJson, printLines, progressBar, tableLines, visible } from './output.ts';
 import { type Centre, landedObjects, newAttempt, openCentre, openParquetWriter, terminal } from './wiring.ts';
 
@@ -67,7 +68,15 @@ export async function ingestInto(
   const writer = await openParquetWriter(centre);
   try {
     const heldContents = await heldNow(centre);
-    const dependencies = { store: centre.store, writer, clock: centre.clock, limits, newAttempt, reparse: options.reparse === true, heldContents };
+    const dependencies = {
+      store: centre.store,
+      writer,
+      clock: centre.clock,
+      limits,
+      newAttempt,
+      reparse: options.reparse === true,
+      heldContents,
+    };
     const report = await ingestAll(objects, readingOf, dependencies, progressBar(quiet, centre.clock.now));
     return { report, snapshot: await fold(centre.store, centre.clock) };
   } finally {
@@ -80,7 +89,8 @@ async function heldNow({ store }: Centre): Promise<HeldContent[]> {
   const snapshot = await newestSnapshot(store);
   if (snapshot === null || Object.values(snapshot.totals).every(({ held }) => held === 0)) return [];
   const found: HeldContent[] = [];
-  for await (const { cid, source, object, hold } of snapshotCommits(store, snapshot)) if (hold !== null) found.push({ cid, source, bytes: object.bytes });
+  for await (const { cid, source, object, hold } of snapshotCommits(store, snapshot))
+    if (hold !== null) found.push({ cid, source, bytes: object.bytes });
   return found;
 }
 
@@ -96,7 +106,7 @@ function readings(centre: Centre, options: IngestOptions): (name: string) => Rea
   const made = new Map<string, Reading>();
   return (name) => {
     const rule = landingRuleOf(centre.config, name);
-    const key = canonicalJson({ ...rule, match: rule.match });
+    const key = JSON.stringify(rule);
     let reading = made.get(key);
     if (reading === undefined) {
       reading = readingOf(centre, rule, options);
@@ -126,8 +136,9 @@ function readingOf(centre: Centre, rule: LandingRule, options: IngestOptions): R
   }
   const siteId = options.site ?? rule.siteId;
   const zone = options.zone ?? rule.zone;
+  // Numbers as text, because options and limits may be fractions.
   const configHash = sha256Hex(
-    canonicalJson({ siteId, zone, options: rule.options, map: mapText, source: sourceName, limits: centre.config.limits }),
+    canonicalJson(numbersAsText({ siteId, zone, options: rule.options, map: mapText, source: sourceName, limits: centre.config.limits })),
   );
   return { source, siteId, zone, options: rule.options, configHash };
 }

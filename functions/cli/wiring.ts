@@ -3,8 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { LocalFileSink } from '../adapters/file-sink.ts';
+import { listenHttp } from '../adapters/http-receiver.ts';
 import { listLanded } from '../adapters/landing-local.ts';
 import { copyOutputFile, writeOutputFile } from '../adapters/output-file.ts';
+import { localSpool } from '../adapters/spool-local.ts';
 import { readPrelude, readSqlFiles } from '../adapters/sql-files.ts';
 import { localStore } from '../adapters/store-local.ts';
 import { checkLocalStore } from '../adapters/store-local-check.ts';
@@ -17,7 +19,7 @@ import { type PriceBook, parsePriceBook } from '../domain/price-book.ts';
 import { parseTenants, type TenantMap } from '../domain/tenant.ts';
 import { parseOneYaml, parseYaml } from '../domain/yaml-config.ts';
 import type { SnapshotFile } from '../ledger/snapshot.ts';
-import type { Clock, FileSink, LandedObject, ObjectStore, ParquetWriter, QueryResult, Warehouse } from '../ports.ts';
+import type { Clock, FileSink, LandedObject, ObjectStore, ParquetWriter, QueryResult, Spool, Warehouse } from '../ports.ts';
 import type { CommandIo } from './config-file.ts';
 
 /** Local files in, standard output out. */
@@ -107,6 +109,11 @@ export function folderState(directory: string, marker: string): 'new' | 'ours' |
   return existsSync(join(directory, marker)) ? 'ours' : 'foreign';
 }
 
+/** The landing folder as a place to deliver to: objects, and a hidden folder for what is not an object yet. */
+export function openLanding(centre: Centre): { readonly store: ObjectStore; readonly spool: Spool } {
+  return { store: localStore(centre.landingDirectory), spool: localSpool(join(centre.landingDirectory, '.receive')) };
+}
+
 /** What lies in the configured landing folder; nothing when there is no such folder. */
 export function* landedIfPresent(centre: Centre): Generator<LandedObject> {
   if (existsSync(centre.landingDirectory)) yield* listLanded([centre.landingDirectory], centre.landingDirectory);
@@ -162,5 +169,6 @@ export async function arrowBytes(result: QueryResult): Promise<Uint8Array> {
   return arrowStream(result);
 }
 
+export { DEFAULT_LISTEN } from '../adapters/http-receiver.ts';
 export { createFile, readStarterFiles, type StarterFile } from '../adapters/starter-files.ts';
-export { checkLocalStore, copyOutputFile, readSqlFiles, writeOutputFile };
+export { checkLocalStore, copyOutputFile, listenHttp, readSqlFiles, writeOutputFile };

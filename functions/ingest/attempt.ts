@@ -27,12 +27,23 @@ export interface Parsed {
 export const NO_LINES: LineCounts = { physical: 0, valid: 0, quarantined: 0, blank: 0 };
 
 /** A hold of the whole object. */
-export function held(reason: HoldReason, detail: string, lines: LineCounts = NO_LINES, reasons: Readonly<Record<string, number>> = {}): Parsed {
+export function held(
+  reason: HoldReason,
+  detail: string,
+  lines: LineCounts = NO_LINES,
+  reasons: Readonly<Record<string, number>> = {},
+): Parsed {
   return { hold: { reason, detail }, lines, newlines: 0, reasons, files: [] };
 }
 
 /** Hands the finished Parquet files to the store, under names of this attempt. */
-export async function storeFiles(attempt: Attempt, rows: RowSpool, refusals: RowSpool, source: Source, store: ObjectStore): Promise<CommitFile[]> {
+export async function storeFiles(
+  attempt: Attempt,
+  rows: RowSpool,
+  refusals: RowSpool,
+  source: Source,
+  store: ObjectStore,
+): Promise<CommitFile[]> {
   const files: CommitFile[] = [];
   for (const [part, written] of (await rows.finish()).entries()) {
     const key = dataKey({ dataset: source.fact, partition: written.partition, cid: attempt.cid, part, attempt: attempt.id });

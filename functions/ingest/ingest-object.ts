@@ -7,11 +7,11 @@ import type { Clock, LandedObject, ObjectStore, ParquetWriter } from '../ports.t
 import { detectSource, shapeOf } from '../sources/detect.ts';
 import { type Hold, isHold, type Source, type SourceContext } from '../sources/source.ts';
 import { type Attempt, held, type Parsed, recordOf, storeFiles } from './attempt.ts';
-import { type HeldContent, hashObject, releaseHeld } from './release.ts';
 import { type Limits, ObjectFault } from './limits.ts';
 import { type LineCounts, ObjectParser } from './parse-object.ts';
 import { type Peek, peek } from './peek.ts';
 import { readBounded } from './read-bounded.ts';
+import { type HeldContent, hashObject, releaseHeld } from './release.ts';
 
 /** How one object is to be read: the matching landing rule, resolved. */
 export interface Reading {
@@ -81,7 +81,13 @@ export async function ingestObject(object: LandedObject, reading: Reading, depen
 }
 
 /** Lines without anything on them are blank under every source; an object of them alone is not worth stopping a close for. */
-const BLANK: Source = { name: UNKNOWN_SOURCE, fact: 'token_usage', framing: 'text', detect: () => false, open: () => ({ parse: () => 'blank' }) };
+const BLANK: Source = {
+  name: UNKNOWN_SOURCE,
+  fact: 'token_usage',
+  framing: 'text',
+  detect: () => false,
+  open: () => ({ parse: () => 'blank' }),
+};
 
 function sourceOf(reading: Reading, looked: Peek | { readonly fault: ObjectFault }): Source | null {
   if ('fault' in looked) return reading.source;
@@ -163,7 +169,8 @@ async function parse(
   };
   let newlines = 0;
   try {
-    const whole = source.framing === 'binary' ? await readWhole(object, dependencies.limits) : source.framing === 'json' ? looked.document : null;
+    const whole =
+      source.framing === 'binary' ? await readWhole(object, dependencies.limits) : source.framing === 'json' ? looked.document : null;
     if (whole !== null) {
       dependencies.onBytes(object.bytes);
       newlines = countNewlines(whole);
