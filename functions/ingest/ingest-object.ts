@@ -1,16 +1,13 @@
 /** One landed object → Parquet, quarantine and one commit. Repeating it, under any name, changes nothing. */
-import { createHash } from 'node:crypto';
 import { PARSER_VERSION } from '../contract.ts';
-import { DATASETS, QUARANTINE } from '../datasets.ts';
 import { type CommitRecord, commit, currentGeneration, markSeen, readCommit } from '../ledger/commit.ts';
 import type { Clock, LandedObject, ObjectStore, ParquetWriter } from '../ports.ts';
 import { detectSource, shapeOf } from '../sources/detect.ts';
-import { type Hold, isHold, type Source, type SourceContext } from '../sources/source.ts';
-import { type Attempt, held, type Parsed, recordOf, storeFiles } from './attempt.ts';
+import type { Source } from '../sources/source.ts';
+import { type Attempt, held, recordOf } from './attempt.ts';
 import { type Limits, ObjectFault } from './limits.ts';
-import { type LineCounts, ObjectParser } from './parse-object.ts';
 import { type Peek, peek } from './peek.ts';
-import { readBounded } from './read-bounded.ts';
+import { readObject } from './read-object.ts';
 import { type HeldContent, hashObject, releaseHeld } from './release.ts';
 
 /** How one object is to be read: the matching landing rule, resolved. */
@@ -49,7 +46,6 @@ export interface IngestOutcome {
 }
 
 const UNKNOWN_SOURCE = 'unknown';
-const DRAIN_ROWS = 50_000;
 
 /** Errors: whatever the store or the disk throws; bad data never throws. */
 export async function ingestObject(object: LandedObject, reading: Reading, dependencies: IngestDependencies): Promise<IngestOutcome> {
@@ -75,7 +71,9 @@ export async function ingestObject(object: LandedObject, reading: Reading, depen
   const parsed =
     'fault' in looked
       ? held(looked.fault.reason, looked.fault.message)
-      : await parse(object, source, reading, looked, dependencies, attempt);
+      : source === null
+        ? held('source_unknown', 'no source, or more than one, recognises the content; name it with --source or in kashi.yaml')
+        : await readObject(attempt, source, reading, looked, dependencies);
   const { outcome, record } = await commit(store, recordOf(attempt, parsed, clock));
   return await finish(outcome === 'exists' ? 'known' : record.kind === 'held' ? 'held' : 'committed', record);
 }
@@ -116,114 +114,4 @@ async function standingRecord(
   const record = await readCommit(store, cid, highest);
   const mended = record?.kind === 'held' && (record.config_hash !== configHash || record.parser_version !== PARSER_VERSION);
   return reparse || mended || record === null ? { record: null, generation: highest + 1 } : { record, generation: highest };
-}
-
-async function parse(
-  object: LandedObject,
-  source: Source | null,
-  reading: Reading,
-  looked: Peek,
-  dependencies: IngestDependencies,
-  attempt: Attempt,
-): Promise<Parsed> {
-  if (source === null)
-    return held('source_unknown', 'no source, or more than one, recognises the content; name it with --source or in kashi.yaml');
-  const context: SourceContext = {
-    siteId: reading.siteId,
-    zone: reading.zone,
-    receivedAtMs: object.lastModifiedMs,
-    contentId: source.needsContentId === true ? await decompressedDigest(object, dependencies.limits) : '',
-    options: reading.options,
-  };
-  const parser = source.open(context);
-  if (isHold(parser)) return held(parser.hold, parser.detail);
-  const rows = dependencies.writer.spool(DATASETS[source.fact]);
-  const refusals = dependencies.writer.spool(QUARANTINE);
-  const reasons: Record<string, number> = {};
-  let sinceDrain = 0;
-  const origin = { source: source.name, object_id: attempt.cid.slice(0, 16) };
-  const records = new ObjectParser(source, parser, dependencies.limits, {
-    row: (row, line) => {
-      rows.append({ ...row, ...origin, line });
-      sinceDrain++;
-    },
-    refused: ({ reason, field, found }, place) => {
-      reasons[reason] = (reasons[reason] ?? 0) + 1;
-      refusals.append({
-        ...origin,
-        landed_at_ms: object.lastModifiedMs,
-        object_name: object.name,
-        byte_start: place.byteStart,
-        byte_end: place.byteEnd,
-        reason,
-        field,
-        found,
-        line: place.line,
-      });
-    },
-  });
-  const drain = async (): Promise<void> => {
-    if (sinceDrain < DRAIN_ROWS) return;
-    sinceDrain = 0;
-    await rows.drain();
-  };
-  let newlines = 0;
-  try {
-    const whole =
-      source.framing === 'binary' ? await readWhole(object, dependencies.limits) : source.framing === 'json' ? looked.document : null;
-    if (whole !== null) {
-      dependencies.onBytes(object.bytes);
-      newlines = countNewlines(whole);
-      records.document(whole);
-    } else {
-      for await (const chunk of readBounded(object.open(), dependencies.limits, (raw) => dependencies.onBytes(raw.length))) {
-        newlines += countNewlines(chunk);
-        records.push(chunk);
-        await drain();
-      }
-    }
-    records.finish();
-  } catch (error) {
-    await Promise.all([rows.abort(), refusals.abort()]);
-    if (error instanceof ObjectFault) return held(error.reason, error.message);
-    throw error;
-  }
-  const { counts } = records;
-  const hold = tooManyBad(counts, dependencies.limits);
-  if (hold !== null) {
-    await Promise.all([rows.abort(), refusals.abort()]);
-    return held(hold.hold, hold.detail, counts, reasons);
-  }
-  return { hold: null, lines: counts, newlines, reasons, files: await storeFiles(attempt, rows, refusals, source, dependencies.store) };
-}
-
-/** Above the limit the object is more likely misread than partly bad. */
-function tooManyBad(counts: LineCounts, limits: Limits): Hold | null {
-  const judged = counts.valid + counts.quarantined;
-  if (counts.quarantined <= judged * limits.badRowShare) return null;
-  return { hold: 'too_many_bad_rows', detail: `allowed ${limits.badRowShare * 100} % of ${judged} rows, found ${counts.quarantined} bad` };
-}
-
-/** Errors: ObjectFault document_too_large beyond limits.documentBytes. */
-async function readWhole(object: LandedObject, limits: Limits): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of readBounded(object.open(), limits)) {
-    size += chunk.length;
-    if (size > limits.documentBytes) throw new ObjectFault('document_too_large', `allowed ${limits.documentBytes} bytes, found more`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
-
-async function decompressedDigest(object: LandedObject, limits: Limits): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of readBounded(object.open(), limits)) hash.update(chunk);
-  return hash.digest('hex');
-}
-
-function countNewlines(bytes: Uint8Array): number {
-  let count = 0;
-  for (let at = bytes.indexOf(0x0a); at >= 0; at = bytes.indexOf(0x0a, at + 1)) count++;
-  return count;
 }
