@@ -59,5 +59,10 @@ async function* firstBytes(file: string, bytes: number): AsyncGenerator<Uint8Arr
     yield chunk as Uint8Array;
   }
   if (left === 0) return;
-  throw new KashiError('conflict', 'a file changed while it was read', { where: file, allowed: `${bytes} bytes, as when it was listed`, found: `${bytes - left}`, hint: 'ingest it again when its producer has finished' });
+  throw new KashiError('conflict', 'a file changed while it was read', {
+    where: file,
+    allowed: `${bytes} bytes, as when it was listed`,
+    found: `${bytes - left}`,
+    hint: 'ingest it again when its producer has finished',
+  });
 }

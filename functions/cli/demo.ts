@@ -20,7 +20,10 @@ export function demoCommand(): Command {
     .description('generate a small centre in real formats, ingest it, rate it, export it, and print the bill')
     .argument('[dir]', 'folder to work in', 'kashi-demo')
     .option('--json', 'machine-readable output')
-    .addHelpText('after', '\nExamples:\n  kashi demo\n  kashi demo /tmp/centre --json\n\nNothing is opened and nothing outside the folder is touched. Running it again gives the same bill.')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  kashi demo\n  kashi demo /tmp/centre --json\n\nNothing is opened and nothing outside the folder is touched. Running it again gives the same bill.',
+    )
     .action(async (directory: string, options: { readonly json?: boolean }) => {
       const outcome = await runDemo(directory, options.json === true);
       if (options.json === true) printJson(outcome);

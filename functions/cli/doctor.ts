@@ -18,16 +18,19 @@ export function doctorCommand(): Command {
   return withCentreOptions(
     new Command('doctor').description('checks runtime, engine, store, configuration and the history of the warehouse'),
   )
-    .addHelpText('after', '\nExamples:\n  kashi doctor\n  kashi doctor --config my-centre/kashi.yaml --json\n\nExit code 1: a check failed. A warning (no price book, no tenant map) is no failure.')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  kashi doctor\n  kashi doctor --config my-centre/kashi.yaml --json\n\nExit code 1: a check failed. A warning (no price book, no tenant map) is no failure.',
+    )
     .action(async (options: CommonOptions) => {
-    const findings = await examine(options);
-    if (options.json === true) printJson({ findings });
-    else
-      printLines(
-        findings.map(({ check, state, detail }) => `${{ ok: '✓', warning: '!', failed: '✗' }[state]} ${check.padEnd(14)} ${detail}`),
-      );
-    process.exitCode = findings.some(({ state }) => state === 'failed') ? EXIT.checkFailed : EXIT.ok;
-  });
+      const findings = await examine(options);
+      if (options.json === true) printJson({ findings });
+      else
+        printLines(
+          findings.map(({ check, state, detail }) => `${{ ok: '✓', warning: '!', failed: '✗' }[state]} ${check.padEnd(14)} ${detail}`),
+        );
+      process.exitCode = findings.some(({ state }) => state === 'failed') ? EXIT.checkFailed : EXIT.ok;
+    });
 }
 
 /** Every check is run even when one before it failed, save those that need it. */

@@ -16,7 +16,7 @@ import { mappedSource, parseMapText } from '../sources/mapped.ts';
 import { SOURCES, sourceNamed } from '../sources/registry.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
 import { EXIT, grouped, printJson, printLines, progressBar, tableLines, visible } from './output.ts';
-import { type Centre, landedObjects, newAttempt, openCentre, openParquetWriter, terminal } from './wiring.ts';
+import { type Centre, landedObjects, newAttempt, openCentre, openParquetWriter, openParsePool, terminal } from './wiring.ts';
 
 export interface IngestOptions extends CommonOptions {
   readonly source?: string;
@@ -65,12 +65,24 @@ export async function ingestInto(
   for (const { name } of objects) readingOf(name);
   const limits: Limits = { ...DEFAULT_LIMITS, ...centre.config.limits };
   const writer = await openParquetWriter(centre);
+  const bytes = objects.reduce((sum, object) => sum + object.bytes, 0);
+  const pool = openParsePool(writer.directory, bytes);
   try {
     const heldContents = await heldNow(centre);
-    const dependencies = { store: centre.store, writer, clock: centre.clock, limits, newAttempt, reparse: options.reparse === true, heldContents };
+    const dependencies = {
+      store: centre.store,
+      writer,
+      pool,
+      clock: centre.clock,
+      limits,
+      newAttempt,
+      reparse: options.reparse === true,
+      heldContents,
+    };
     const report = await ingestAll(objects, readingOf, dependencies, progressBar(quiet, centre.clock.now));
     return { report, snapshot: await fold(centre.store, centre.clock) };
   } finally {
+    await pool.close();
     await writer.close();
   }
 }
@@ -80,7 +92,8 @@ async function heldNow({ store }: Centre): Promise<HeldContent[]> {
   const snapshot = await newestSnapshot(store);
   if (snapshot === null || Object.values(snapshot.totals).every(({ held }) => held === 0)) return [];
   const found: HeldContent[] = [];
-  for await (const { cid, source, object, hold } of snapshotCommits(store, snapshot)) if (hold !== null) found.push({ cid, source, bytes: object.bytes });
+  for await (const { cid, source, object, hold } of snapshotCommits(store, snapshot))
+    if (hold !== null) found.push({ cid, source, bytes: object.bytes });
   return found;
 }
 
@@ -129,7 +142,8 @@ function readingOf(centre: Centre, rule: LandingRule, options: IngestOptions): R
   const configHash = sha256Hex(
     canonicalJson({ siteId, zone, options: rule.options, map: mapText, source: sourceName, limits: centre.config.limits }),
   );
-  return { source, siteId, zone, options: rule.options, configHash };
+  const map = mapText === null ? null : { map: mapText, fileName: mapPath ?? 'map' };
+  return { source, siteId, zone, options: rule.options, map, configHash };
 }
 
 function ingestJson(report: IngestReport, snapshot: Snapshot | null): unknown {

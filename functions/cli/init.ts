@@ -43,7 +43,10 @@ export function initCommand(io: CommandIo = terminal): Command {
     .description('write a commented kashi.yaml, price book, tenant map and inventory, ready to edit')
     .argument('[dir]', 'folder to write into', '.')
     .option('--json', 'machine-readable result')
-    .addHelpText('after', '\nExamples:\n  kashi init my-centre         then edit my-centre/kashi.yaml and the files it names\n  kashi init                   into this folder; a file that exists is left as it is')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  kashi init my-centre         then edit my-centre/kashi.yaml and the files it names\n  kashi init                   into this folder; a file that exists is left as it is',
+    )
     .action((dir: string, _options: unknown, command: Command) => {
       const result = initialise(dir);
       const { json } = command.optsWithGlobals<{ json?: boolean }>();

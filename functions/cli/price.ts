@@ -65,8 +65,12 @@ load-test.yaml (10 per GPU-hour at 500 tokens/s and 20 % markup is 6.6667 per mi
 
 /** The command `price` with its two subcommands. Errors of an action: KashiError, before anything is printed. */
 export function priceCommand(io: CommandIo = terminal): Command {
-  const price = new Command('price').description('price of a GPU-hour or of a million tokens, with every step')
-    .addHelpText('after', '\nExamples:\n  kashi price gpu --help       what the cost file holds\n  kashi price gpu costs.yaml\n  kashi price tokens load-test.yaml --json');
+  const price = new Command('price')
+    .description('price of a GPU-hour or of a million tokens, with every step')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  kashi price gpu --help       what the cost file holds\n  kashi price gpu costs.yaml\n  kashi price tokens load-test.yaml --json',
+    );
   price
     .command('gpu')
     .description('price of one GPU-hour from the costs of a cluster')

@@ -38,7 +38,12 @@ export function queryCommand(): Command {
     .action(async (sql: string, options: QueryOptions) => {
       const { output = null, period = null } = options;
       const format = formatOf(options);
-      if (format === 'parquet' && output === null) throw new KashiError('usage', 'Parquet is not for a terminal', { where: '--format parquet', allowed: 'together with --output <file>', found: 'no --output' });
+      if (format === 'parquet' && output === null)
+        throw new KashiError('usage', 'Parquet is not for a terminal', {
+          where: '--format parquet',
+          allowed: 'together with --output <file>',
+          found: 'no --output',
+        });
       await withSession(openCentre(options), period, async (session) => {
         await prepare(session, sql);
         await answer(session, sql, format, output);
@@ -78,7 +83,12 @@ export async function run<T>(statement: () => Promise<T>): Promise<T> {
   } catch (error) {
     if (error instanceof KashiError) throw error;
     const [found = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
-    throw new KashiError('sql_refused', 'the statement failed', { allowed: 'a statement that runs; DESCRIBE <view> shows columns and types', found }, { cause: error });
+    throw new KashiError(
+      'sql_refused',
+      'the statement failed',
+      { allowed: 'a statement that runs; DESCRIBE <view> shows columns and types', found },
+      { cause: error },
+    );
   }
 }
 

@@ -5,8 +5,8 @@ import { KashiError } from '../domain/errors.ts';
 import { PUBLIC_VIEWS } from '../warehouse/run.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
 import { EXIT, reportError } from './output.ts';
-import { jsonRows } from './query-format.ts';
 import { prepare, resultTable, run as runStatement } from './query.ts';
+import { jsonRows } from './query-format.ts';
 import { type Session, withSession } from './session.ts';
 import { openCentre } from './wiring.ts';
 
@@ -16,7 +16,10 @@ export function shellCommand(): Command {
       .description('an SQL prompt; statements end with ;')
       .option('--period <yyyy-mm>', 'rate only this period (default: every period in the data)'),
   )
-    .addHelpText('after', '\nInside: .views lists the views, .help helps, .quit leaves. Tab completes names.\nExamples:\n  kashi shell\n  kashi shell < monthly.sql          answers each statement; exit code 2 when one failed\n  kashi shell --json < monthly.sql   one JSON document a line: the rows of a statement, or its error')
+    .addHelpText(
+      'after',
+      '\nInside: .views lists the views, .help helps, .quit leaves. Tab completes names.\nExamples:\n  kashi shell\n  kashi shell < monthly.sql          answers each statement; exit code 2 when one failed\n  kashi shell --json < monthly.sql   one JSON document a line: the rows of a statement, or its error',
+    )
     .action(async (options: CommonOptions & { readonly period?: string }) => {
       await withSession(openCentre(options), options.period ?? null, (session) => converse(session, options.json === true));
     });

@@ -13,7 +13,10 @@ export function statusCommand(): Command {
   return withCentreOptions(
     new Command('status').description('rows, line equation, coverage, gaps, held files, quarantine by reason, periods'),
   )
-    .addHelpText('after', '\nExamples:\n  kashi status\n  kashi status --warehouse my-centre/warehouse --json\n\nExit code 3: files are held, or landed files are not in the warehouse yet. 1: the line equation does not hold.')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  kashi status\n  kashi status --warehouse my-centre/warehouse --json\n\nExit code 3: files are held, or landed files are not in the warehouse yet. 1: the line equation does not hold.',
+    )
     .action(async (options: CommonOptions) => {
       const centre = openCentre(options);
       const status = await statusOf(centre);
@@ -108,7 +111,9 @@ function statusLines(status: Status): string[] {
             ]),
           ),
         ]),
-    ...(status.held.length === 0 ? [] : ['', 'Held:', ...status.held.map(({ name, reason, detail }) => `  ${visible(name)}: ${reason}: ${detail}`)]),
+    ...(status.held.length === 0
+      ? []
+      : ['', 'Held:', ...status.held.map(({ name, reason, detail }) => `  ${visible(name)}: ${reason}: ${detail}`)]),
     ...(status.landed_not_ingested.length === 0
       ? []
       : [

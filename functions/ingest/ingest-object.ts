@@ -1,17 +1,19 @@
 /** One landed object → Parquet, quarantine and one commit. Repeating it, under any name, changes nothing. */
 import { createHash } from 'node:crypto';
 import { PARSER_VERSION } from '../contract.ts';
-import { DATASETS, QUARANTINE } from '../datasets.ts';
 import { type CommitRecord, commit, currentGeneration, markSeen, readCommit } from '../ledger/commit.ts';
 import type { Clock, LandedObject, ObjectStore, ParquetWriter } from '../ports.ts';
 import { detectSource } from '../sources/detect.ts';
 import { type Hold, isHold, type Source, type SourceContext } from '../sources/source.ts';
 import { type Attempt, held, type Parsed, recordOf, storeFiles } from './attempt.ts';
-import { type HeldContent, hashObject, releaseHeld } from './release.ts';
+import { BlockCutter, countNewlines } from './blocks.ts';
 import { type Limits, ObjectFault } from './limits.ts';
-import { type LineCounts, ObjectParser } from './parse-object.ts';
+import { ObjectJobs, type ParsePool } from './object-jobs.ts';
+import { BLANK_LINES, type JobDescription } from './parse-job.ts';
+import type { LineCounts } from './parse-object.ts';
 import { type Peek, peek } from './peek.ts';
 import { readBounded } from './read-bounded.ts';
+import { type HeldContent, hashObject, releaseHeld } from './release.ts';
 
 /** How one object is to be read: the matching landing rule, resolved. */
 export interface Reading {
@@ -20,6 +22,8 @@ export interface Reading {
   readonly siteId: string;
   readonly zone: string | null;
   readonly options: Readonly<Record<string, unknown>>;
+  /** Text of the map when the source is made from one: threads make their own. */
+  readonly map: { readonly map: string; readonly fileName: string } | null;
   /** SHA-256 of everything above that can change rows; part of the commit. */
   readonly configHash: string;
 }
@@ -27,6 +31,7 @@ export interface Reading {
 export interface IngestDependencies {
   readonly store: ObjectStore;
   readonly writer: ParquetWriter;
+  readonly pool: ParsePool;
   readonly clock: Clock;
   readonly limits: Limits;
   /** A new name for each attempt; letters, digits and '-'. */
@@ -48,8 +53,7 @@ export interface IngestOutcome {
   readonly record: CommitRecord;
 }
 
-const UNKNOWN_SOURCE = 'unknown';
-const DRAIN_ROWS = 50_000;
+const UNKNOWN_SOURCE = BLANK_LINES.name;
 
 /** Errors: whatever the store or the disk throws; bad data never throws. */
 export async function ingestObject(object: LandedObject, reading: Reading, dependencies: IngestDependencies): Promise<IngestOutcome> {
@@ -80,12 +84,9 @@ export async function ingestObject(object: LandedObject, reading: Reading, depen
   return await finish(outcome === 'exists' ? 'known' : record.kind === 'held' ? 'held' : 'committed', record);
 }
 
-/** Lines without anything on them are blank under every source; an object of them alone is not worth stopping a close for. */
-const BLANK: Source = { name: UNKNOWN_SOURCE, fact: 'token_usage', framing: 'text', detect: () => false, open: () => ({ parse: () => 'blank' }) };
-
 function sourceOf(reading: Reading, looked: Peek | { readonly fault: ObjectFault }): Source | null {
   if (reading.source !== null || 'fault' in looked) return reading.source;
-  return detectSource(looked.head) ?? (looked.blank ? BLANK : null);
+  return detectSource(looked.head) ?? (looked.blank ? BLANK_LINES : null);
 }
 
 async function look(object: LandedObject, limits: Limits): Promise<Peek | { readonly fault: ObjectFault }> {
@@ -130,63 +131,59 @@ async function parse(
   };
   const parser = source.open(context);
   if (isHold(parser)) return held(parser.hold, parser.detail);
-  const rows = dependencies.writer.spool(DATASETS[source.fact]);
-  const refusals = dependencies.writer.spool(QUARANTINE);
-  const reasons: Record<string, number> = {};
-  let sinceDrain = 0;
-  const origin = { source: source.name, object_id: attempt.cid.slice(0, 16) };
-  const records = new ObjectParser(source, parser, dependencies.limits, {
-    row: (row, line) => {
-      rows.append({ ...row, ...origin, line });
-      sinceDrain++;
-    },
-    refused: ({ reason, field, found }, place) => {
-      reasons[reason] = (reasons[reason] ?? 0) + 1;
-      refusals.append({
-        ...origin,
-        landed_at_ms: object.lastModifiedMs,
-        object_name: object.name,
-        byte_start: place.byteStart,
-        byte_end: place.byteEnd,
-        reason,
-        field,
-        found,
-        line: place.line,
-      });
-    },
-  });
-  const drain = async (): Promise<void> => {
-    if (sinceDrain < DRAIN_ROWS) return;
-    sinceDrain = 0;
-    await rows.drain();
+  const description: JobDescription = {
+    source: reading.map === null ? { name: source.name, framing: source.framing } : reading.map,
+    context,
+    limits: dependencies.limits,
+    objectName: object.name,
+    objectId: attempt.cid.slice(0, 16),
   };
+  const jobs = new ObjectJobs(dependencies.pool, description, source.independentLines === true);
   let newlines = 0;
   try {
-    const whole = source.framing === 'binary' ? await readWhole(object, dependencies.limits) : source.framing === 'json' ? looked.document : null;
-    if (whole !== null) {
-      dependencies.onBytes(object.bytes);
-      newlines = countNewlines(whole);
-      records.document(whole);
-    } else {
-      for await (const chunk of readBounded(object.open(), dependencies.limits, (raw) => dependencies.onBytes(raw.length))) {
-        newlines += countNewlines(chunk);
-        records.push(chunk);
-        await drain();
-      }
-    }
-    records.finish();
+    newlines = await feed(object, source, looked, dependencies, jobs);
   } catch (error) {
-    await Promise.all([rows.abort(), refusals.abort()]);
+    await jobs.abort();
     if (error instanceof ObjectFault) return held(error.reason, error.message);
     throw error;
   }
-  const { counts } = records;
+  const { counts, reasons, rows, refusals } = await jobs.finish();
   const hold = tooManyBad(counts, dependencies.limits);
   if (hold !== null) {
-    await Promise.all([rows.abort(), refusals.abort()]);
+    await dependencies.writer.discard([...rows, ...refusals]);
     return held(hold.hold, hold.detail, counts, reasons);
   }
-  return { hold: null, lines: counts, newlines, reasons, files: await storeFiles(attempt, rows, refusals, source, dependencies.store) };
+  return {
+    hold: null,
+    lines: counts,
+    newlines,
+    reasons,
+    files: await storeFiles(attempt, source, rows, refusals, dependencies.writer, dependencies.store),
+  };
+}
+
+/** Sends the object's bytes to its jobs; returns how many line ends it has. Errors: ObjectFault. */
+async function feed(
+  object: LandedObject,
+  source: Source,
+  looked: Peek,
+  { limits, onBytes }: IngestDependencies,
+  jobs: ObjectJobs,
+): Promise<number> {
+  const whole = source.framing === 'binary' ? await readWhole(object, limits) : source.framing === 'json' ? looked.document : null;
+  if (whole !== null) {
+    onBytes(object.bytes);
+    await jobs.send({ bytes: new Uint8Array(whole), line: 1, byteStart: 0, tooLongUntil: null, whole: true });
+    return countNewlines(whole);
+  }
+  const cutter = new BlockCutter(limits.lineBytes);
+  let newlines = 0;
+  for await (const chunk of readBounded(object.open(), limits, (raw) => onBytes(raw.length))) {
+    newlines += countNewlines(chunk);
+    for (const block of cutter.push(chunk)) await jobs.send({ ...block, whole: false });
+  }
+  for (const block of cutter.end()) await jobs.send({ ...block, whole: false });
+  return newlines;
 }
 
 /** Above the limit the object is more likely misread than partly bad. */
@@ -212,10 +209,4 @@ async function decompressedDigest(object: LandedObject, limits: Limits): Promise
   const hash = createHash('sha256');
   for await (const chunk of readBounded(object.open(), limits)) hash.update(chunk);
   return hash.digest('hex');
-}
-
-function countNewlines(bytes: Uint8Array): number {
-  let count = 0;
-  for (let at = bytes.indexOf(0x0a); at >= 0; at = bytes.indexOf(0x0a, at + 1)) count++;
-  return count;
 }

@@ -23,7 +23,11 @@ export function compressionOf(head: Uint8Array): Compression {
  * `onRaw` sees every raw chunk that was read. Errors: ObjectFault when the stream is broken (cut, bad checksum, trailing garbage)
  * or a bound is passed; errors of the object itself pass through.
  */
-export async function* readBounded(object: AsyncIterable<Uint8Array>, limits: Limits, onRaw: (chunk: Uint8Array) => void = () => {}): AsyncGenerator<Uint8Array> {
+export async function* readBounded(
+  object: AsyncIterable<Uint8Array>,
+  limits: Limits,
+  onRaw: (chunk: Uint8Array) => void = () => {},
+): AsyncGenerator<Uint8Array> {
   const raw = new RawBytes(object, onRaw);
   try {
     const compression = compressionOf(await raw.look(MAGIC_BYTES));
@@ -49,7 +53,8 @@ async function* plain(raw: RawBytes, limits: Limits): AsyncGenerator<Uint8Array>
 async function* unpacked(raw: RawBytes, compression: 'gzip' | 'zstd', limits: Limits): AsyncGenerator<Uint8Array> {
   const gate = new Gate(limits);
   for (let head = await raw.look(MAGIC_BYTES); head.length > 0; head = await raw.look(MAGIC_BYTES)) {
-    if (compressionOf(head) !== compression) throw new ObjectFault('decompression_failed', `${compression} stream is followed by something else`);
+    if (compressionOf(head) !== compression)
+      throw new ObjectFault('decompression_failed', `${compression} stream is followed by something else`);
     yield* oneRun(raw, compression, gate);
     if (compression === 'gzip') await raw.skipZeros();
   }
@@ -73,7 +78,8 @@ class Gate {
     const raw = this.rawBytes + rawOfRun;
     const { ratio, objectBytes } = this.limits;
     if (compressionOf(this.head) !== 'none') throw new ObjectFault('nested_compression', 'compressed bytes inside a compressed object');
-    if (this.outBytes > RATIO_GRACE_BYTES && this.outBytes > raw * ratio) throw new ObjectFault('ratio_exceeded', `allowed ${ratio}:1, found ${this.outBytes} bytes from ${raw}`);
+    if (this.outBytes > RATIO_GRACE_BYTES && this.outBytes > raw * ratio)
+      throw new ObjectFault('ratio_exceeded', `allowed ${ratio}:1, found ${this.outBytes} bytes from ${raw}`);
     if (this.outBytes > objectBytes) throw new ObjectFault('object_too_large', `allowed ${objectBytes} decompressed bytes, found more`);
   }
 }

@@ -22,7 +22,13 @@ export async function hashObject(object: LandedObject, source: string): Promise<
 }
 
 /** Releases every held content whose bytes are those that `read` has committed as data. Repeating it changes nothing. */
-export async function releaseHeld(store: ObjectStore, clock: Clock, object: LandedObject, read: CommitRecord, all: readonly HeldContent[]): Promise<void> {
+export async function releaseHeld(
+  store: ObjectStore,
+  clock: Clock,
+  object: LandedObject,
+  read: CommitRecord,
+  all: readonly HeldContent[],
+): Promise<void> {
   if (read.kind !== 'data') return;
   for (const held of all) {
     if (held.bytes !== object.bytes || held.source === read.source) continue;
@@ -35,5 +41,18 @@ export async function releaseHeld(store: ObjectStore, clock: Clock, object: Land
 /** The record of a content of which nothing is left to read; its attempt is that of the reading that released it. */
 function emptied(read: CommitRecord, { cid, source }: HeldContent): Omit<CommitRecord, 'generation' | 'committed_at_ms'> {
   const { object, config_hash, attempt } = read;
-  return { kind: 'data', cid, source, object, parser_version: PARSER_VERSION, config_hash, attempt, lines: { ...NO_LINES, newlines: 0 }, rows: {}, reasons: {}, hold: null, files: [] };
+  return {
+    kind: 'data',
+    cid,
+    source,
+    object,
+    parser_version: PARSER_VERSION,
+    config_hash,
+    attempt,
+    lines: { ...NO_LINES, newlines: 0 },
+    rows: {},
+    reasons: {},
+    hold: null,
+    files: [],
+  };
 }

@@ -37,7 +37,8 @@ export function readAuditEvent(record: JsonObject): AuditEvent | 'blank' | Rejec
   const verb = reader.text(record['verb'], 'verb', true);
   const atMs = reader.isoInstant(record['stageTimestamp'] ?? record['requestReceivedTimestamp'], 'stageTimestamp', null);
   const subresource = reader.text(objectRef['subresource'], 'objectRef.subresource');
-  const namespace = reader.text(objectRef['namespace'], 'objectRef.namespace') ?? reader.text(metadata?.['namespace'], 'responseObject.metadata');
+  const namespace =
+    reader.text(objectRef['namespace'], 'objectRef.namespace') ?? reader.text(metadata?.['namespace'], 'responseObject.metadata');
   const name = reader.text(objectRef['name'], 'objectRef.name') ?? reader.text(metadata?.['name'], 'responseObject.metadata');
   const uid = reader.text(objectRef['uid'], 'objectRef.uid') ?? reader.text(metadata?.['uid'], 'responseObject.metadata');
   const user = reader.text(child(record, 'user')?.['username'], 'user.username');

@@ -3,7 +3,7 @@
  * is left (a binding, a status patch, a deletion) tells when and where, not how many accelerators: those rows have no count and only
  * complete a pod whose size another observation tells. Everything that is not about the life of a pod is blank.
  */
-import { readAuditEvent, type AuditEvent } from './audit-event.ts';
+import { type AuditEvent, readAuditEvent } from './audit-event.ts';
 import { child, FieldReader, isObject, type JsonObject } from './fields.ts';
 import { parsePod } from './pod-observation.ts';
 import { type PodOptions, readPodOptions } from './pod-options.ts';
@@ -25,7 +25,9 @@ interface PartialRow {
 }
 
 function isPod(value: unknown): value is JsonObject {
-  return isObject(value) && isObject(value['metadata']) && isObject(value['spec']) && (value['kind'] === undefined || value['kind'] === 'Pod');
+  return (
+    isObject(value) && isObject(value['metadata']) && isObject(value['spec']) && (value['kind'] === undefined || value['kind'] === 'Pod')
+  );
 }
 
 /** A row about one pod without its size. A pod that the event names without a uid is found by name and time (stg_allocation_seen). */
@@ -84,7 +86,13 @@ function patched(event: AuditEvent, context: SourceContext, emit: Emit): Outcome
     : finishes.length > 0
       ? { endAtMs: Math.max(...finishes), endKind: 'observed' }
       : { endAtMs: event.atMs, endKind: 'inferred' };
-  return emitPartial(event, typeof uid === 'string' ? uid : null, { ...end, runningAtMs, state: reader.text(state, 'status.phase') ?? 'Patched' }, context, emit);
+  return emitPartial(
+    event,
+    typeof uid === 'string' ? uid : null,
+    { ...end, runningAtMs, state: reader.text(state, 'status.phase') ?? 'Patched' },
+    context,
+    emit,
+  );
 }
 
 /** True when the pod is gone after this deletion, false while it is given time to stop. */
@@ -96,11 +104,17 @@ function isFinal(event: AuditEvent): boolean {
 function deleted(event: AuditEvent, context: SourceContext, options: PodOptions, emit: Emit): Outcome {
   const final = isFinal(event);
   const { responseObject } = event;
-  if (isPod(responseObject)) return parsePod(responseObject, final ? 'deleted' : 'watch', { ...context, receivedAtMs: event.atMs }, options, emit);
+  if (isPod(responseObject))
+    return parsePod(responseObject, final ? 'deleted' : 'watch', { ...context, receivedAtMs: event.atMs }, options, emit);
   if (!final) return 'blank';
-  const uid =
-    event.uid ?? child(event.requestObject, 'preconditions')?.['uid'] ?? child(responseObject, 'details')?.['uid'] ?? null;
-  return emitPartial(event, typeof uid === 'string' ? uid : null, { endAtMs: event.atMs, endKind: 'inferred', state: 'Deleted' }, context, emit);
+  const uid = event.uid ?? child(event.requestObject, 'preconditions')?.['uid'] ?? child(responseObject, 'details')?.['uid'] ?? null;
+  return emitPartial(
+    event,
+    typeof uid === 'string' ? uid : null,
+    { endAtMs: event.atMs, endKind: 'inferred', state: 'Deleted' },
+    context,
+    emit,
+  );
 }
 
 function parseEvent(event: AuditEvent, context: SourceContext, options: PodOptions, emit: Emit): Outcome {
@@ -114,7 +128,12 @@ function parseEvent(event: AuditEvent, context: SourceContext, options: PodOptio
 }
 
 function isAuditEvent(value: unknown): boolean {
-  return isObject(value) && value['kind'] === 'Event' && typeof value['apiVersion'] === 'string' && value['apiVersion'].startsWith('audit.k8s.io/');
+  return (
+    isObject(value) &&
+    value['kind'] === 'Event' &&
+    typeof value['apiVersion'] === 'string' &&
+    value['apiVersion'].startsWith('audit.k8s.io/')
+  );
 }
 
 function isEventList(value: unknown): value is JsonObject {

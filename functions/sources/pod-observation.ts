@@ -42,7 +42,13 @@ function modelOf(pod: JsonObject, from: ModelPlace | null, reader: FieldReader):
  * `context.receivedAtMs` is the latest instant that the sighting can speak for.
  * Errors: those of podAccelerators, podIdentity and podLifetime; missing_field for a pod whose devices come by claims.
  */
-export function parsePod(pod: JsonObject, sighting: Sighting, context: SourceContext, options: PodOptions, emit: (row: Row) => void): Outcome {
+export function parsePod(
+  pod: JsonObject,
+  sighting: Sighting,
+  context: SourceContext,
+  options: PodOptions,
+  emit: (row: Row) => void,
+): Outcome {
   const accelerators = podAccelerators(pod, options.catalog);
   if (accelerators === null) {
     if (!hasResourceClaims(pod) || options.ignoreResourceClaims) return 'blank';

@@ -126,6 +126,13 @@ export interface Source {
    * An empty array makes one blank unit.
    */
   units?(value: unknown): readonly unknown[] | null;
+  /**
+   * json only: dotted paths of every field that units() and parse() look at; all others need not be made. Absent: all are.
+   * A path keeps everything below it.
+   */
+  readonly fields?: readonly string[];
+  /** True when no line depends on another, so that threads may read parts of one object side by side. */
+  readonly independentLines?: boolean;
   /** True when keys are made of SourceContext.contentId, which costs one more pass over the object. */
   readonly needsContentId?: boolean;
   /** A Hold when the configuration cannot support this object (no zone, unknown option). */
