@@ -1,6 +1,6 @@
 /** Landed objects on local disk: files and folders as given on the command line. Read-only. */
-import { createReadStream, type Dirent, readdirSync, realpathSync, statSync } from 'node:fs';
-import { join, relative, resolve, sep } from 'node:path';
+import { createReadStream, readdirSync, statSync } from 'node:fs';
+import { relative, resolve, sep } from 'node:path';
 import { KashiError } from '../domain/errors.ts';
 import type { LandedObject } from '../ports.ts';
 
@@ -17,21 +17,29 @@ export function* listLanded(paths: readonly string[], landingRoot: string): Gene
     const stat = statSync(absolute, { throwIfNoEntry: false });
     if (stat === undefined)
       throw new KashiError('not_found', 'nothing to ingest', { where: path, allowed: 'an existing file or folder', found: 'no such path' });
-    if (stat.isDirectory()) yield* walk(absolute, (file) => nameOf(file, landingRoot, absolute));
-    else yield landed(absolute, nameOf(absolute, landingRoot, resolve(absolute, '..')));
+    if (stat.isDirectory()) yield* walk(Buffer.from(absolute), (file) => nameOf(file, landingRoot, absolute));
+    else yield landed(Buffer.from(absolute), nameOf(absolute, landingRoot, resolve(absolute, '..')));
   }
 }
 
-function* walk(directory: string, nameFor: (file: string) => string): Generator<LandedObject> {
-  const entries = readdirSync(directory, { withFileTypes: true }).sort((a: Dirent, b: Dirent) => (a.name < b.name ? -1 : 1));
+type NameFor = (file: string) => string;
+
+/** Paths are bytes, because a file system allows names that are no text; such a name is shown with its bytes as %xx. */
+function* walk(directory: Buffer, nameFor: NameFor): Generator<LandedObject> {
+  const entries = readdirSync(directory, { withFileTypes: true, encoding: 'buffer' }).sort((a, b) => Buffer.compare(a.name, b.name));
   for (const entry of entries) {
-    if (entry.name.startsWith('.') || entry.name.endsWith('.tmp')) continue;
-    const path = join(directory, entry.name);
+    const shown = textOf(entry.name);
+    if (shown.startsWith('.') || shown.endsWith('.tmp')) continue;
+    const path = Buffer.concat([directory, Buffer.from(sep), entry.name]);
     if (entry.isDirectory()) yield* walk(path, nameFor);
-    else if (entry.isFile()) yield landed(path, nameFor(path));
-    else if (entry.isSymbolicLink() && statSync(path, { throwIfNoEntry: false })?.isFile() === true)
-      yield landed(realpathSync(path), nameFor(path));
+    else if (entry.isFile() || (entry.isSymbolicLink() && statSync(path, { throwIfNoEntry: false })?.isFile() === true)) yield landed(path, nameFor(textOf(path)));
   }
+}
+
+function textOf(name: Buffer): string {
+  const text = name.toString('utf8');
+  if (Buffer.from(text, 'utf8').equals(name)) return text;
+  return [...name].map((byte) => (byte < 0x80 ? String.fromCharCode(byte) : `%${byte.toString(16)}`)).join('');
 }
 
 function nameOf(file: string, landingRoot: string, base: string): string {
@@ -40,7 +48,7 @@ function nameOf(file: string, landingRoot: string, base: string): string {
   return relative(from, file).split(sep).join('/');
 }
 
-function landed(file: string, name: string): LandedObject {
+function landed(file: Buffer, name: string): LandedObject {
   const stat = statSync(file);
   return {
     name,
@@ -51,7 +59,7 @@ function landed(file: string, name: string): LandedObject {
 }
 
 /** The bytes a file had when it was listed. A log that grows meanwhile is read to where it was; the rest is another content, for the next ingest. */
-async function* firstBytes(file: string, bytes: number): AsyncGenerator<Uint8Array> {
+async function* firstBytes(file: Buffer, bytes: number): AsyncGenerator<Uint8Array> {
   if (bytes === 0) return;
   let left = bytes;
   for await (const chunk of createReadStream(file, { highWaterMark: CHUNK_BYTES, end: bytes - 1 })) {
@@ -60,7 +68,7 @@ async function* firstBytes(file: string, bytes: number): AsyncGenerator<Uint8Arr
   }
   if (left === 0) return;
   throw new KashiError('conflict', 'a file changed while it was read', {
-    where: file,
+    where: textOf(file),
     allowed: `${bytes} bytes, as when it was listed`,
     found: `${bytes - left}`,
     hint: 'ingest it again when its producer has finished',

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { PARSER_VERSION } from '../contract.ts';
 import { type CommitRecord, commit, currentGeneration, markSeen, readCommit } from '../ledger/commit.ts';
 import type { Clock, LandedObject, ObjectStore, ParquetWriter } from '../ports.ts';
-import { detectSource } from '../sources/detect.ts';
+import { detectSource, shapeOf } from '../sources/detect.ts';
 import { type Hold, isHold, type Source, type SourceContext } from '../sources/source.ts';
 import { type Attempt, held, type Parsed, recordOf, storeFiles } from './attempt.ts';
 import { BlockCutter, countNewlines } from './blocks.ts';
@@ -85,7 +85,8 @@ export async function ingestObject(object: LandedObject, reading: Reading, depen
 }
 
 function sourceOf(reading: Reading, looked: Peek | { readonly fault: ObjectFault }): Source | null {
-  if (reading.source !== null || 'fault' in looked) return reading.source;
+  if ('fault' in looked) return reading.source;
+  if (reading.source !== null) return shapeOf(reading.source, looked.head);
   return detectSource(looked.head) ?? (looked.blank ? BLANK_LINES : null);
 }
 

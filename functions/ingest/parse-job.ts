@@ -45,7 +45,8 @@ export const BLANK_LINES: Source = {
 
 function resolveSource(ref: SourceRef): Source {
   if ('map' in ref) return mappedSource(parseMapText(ref.map, ref.fileName));
-  const found = [...SOURCES, BLANK_LINES].find(({ name, framing }) => name === ref.name && framing === ref.framing);
+  const shapes = SOURCES.flatMap((source) => [source, ...(source.shapes ?? [])]);
+  const found = [...shapes, BLANK_LINES].find(({ name, framing }) => name === ref.name && framing === ref.framing);
   if (found === undefined) throw new Error(`invariant broken: no source ${ref.name} with framing ${ref.framing}`);
   return found;
 }

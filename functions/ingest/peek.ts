@@ -81,28 +81,32 @@ function firstLines(bytes: Uint8Array, count: number): Span[] {
 
 const VOTING_LINES = 100;
 
-/** What the beginning of an object allows: its first line opens a container and does not close it, and the lines after it do not stand alone. */
+/** What the beginning of an object allows: its first line opens a container, which it does not close unless it is too long for a line, and the lines after it do not stand alone. */
 function mayBeOneDocument(bytes: Uint8Array, limits: Limits): boolean {
   const [first] = firstLines(bytes, 1);
-  return first !== undefined && opensContainer(bytes, first, limits) && !mostLinesStandAlone(bytes, false, limits);
+  if (first === undefined || !startsContainer(bytes, first)) return false;
+  const tooLong = first.end - first.start > limits.lineBytes;
+  return (tooLong || first.end === bytes.length || leavesOpen(bytes, first, limits)) && !mostLinesStandAlone(bytes, false, limits);
 }
 
-function opensContainer(bytes: Uint8Array, first: Span, limits: Limits): boolean {
+function startsContainer(bytes: Uint8Array, first: Span): boolean {
   const opener = bytes.subarray(first.start, first.end).find((b) => b !== 0x20 && b !== 0x09);
-  if (opener !== 0x7b && opener !== 0x5b) return false;
+  return opener === 0x7b || opener === 0x5b;
+}
+
+function leavesOpen(bytes: Uint8Array, first: Span, limits: Limits): boolean {
   const guard = guardJson(bytes, first.start, first.end, limits.depth);
-  const unfinished = first.end === bytes.length;
-  return guard.reason === null && (unfinished || (guard.openDepth > 0 && !guard.inString));
+  return guard.reason === null && guard.openDepth > 0 && !guard.inString;
 }
 
 /**
  * The value of a whole object that is one JSON document: over several lines, or on the only line when that is longer than a line may be.
- * One that does not parse is a (broken) document all the same, unless its lines look like records of their own.
+ * One over several lines that does not parse is a (broken) document all the same, unless its lines look like records of their own.
  */
 function wholeDocument(bytes: Uint8Array, limits: Limits): { readonly json: unknown } | null {
   const [first, second] = firstLines(bytes, 2);
-  if (first === undefined || !opensContainer(bytes, first, limits)) return null;
-  if (second === undefined && bytes.length <= limits.lineBytes) return null;
+  if (first === undefined || !startsContainer(bytes, first)) return null;
+  if (second === undefined ? first.end - first.start <= limits.lineBytes : !leavesOpen(bytes, first, limits)) return null;
   const whole = parseGuarded(bytes, 0, bytes.length, limits.depth);
   if ('value' in whole) return { json: whole.value };
   return second === undefined || mostLinesStandAlone(bytes, true, limits) ? null : { json: undefined };
@@ -117,7 +121,7 @@ function mostLinesStandAlone(bytes: Uint8Array, complete: boolean, limits: Limit
     if (seen > 0 && parsedObject(bytes, line, limits) !== null) alone++;
     seen++;
   }
-  return alone * 2 > seen - 1;
+  return seen > 1 && alone * 2 > seen - 1;
 }
 
 function parsedObject(bytes: Uint8Array, line: Span, limits: Limits): object | null {

@@ -31,10 +31,14 @@ const KEY_PATHS = [
 const TIME_PATHS = ['start_time', 'msec', '@timestamp', 'time_iso8601', 'timestamp'] as const;
 const STATUS_PATHS = ['response.status', 'status'] as const;
 
+const SUMMARY = /"llm_summary"\s*:\s*\{/;
+
+/** Ordinary requests have no summary, so any entry in the head may show it; inside a prompt its quotes are escaped. */
 function looksLikeApisix(head: Head): boolean {
-  if (head.json === undefined) return /^\s*[[{]/.test(head.text) && /"llm_summary"\s*:\s*\{/.test(head.text);
+  if (head.json === undefined) return /^\s*[[{]/.test(head.text) && SUMMARY.test(head.text);
   const first = firstRecord(head);
-  return first !== null && (child(first, 'llm_summary') !== null || ('llm_prompt_tokens' in first && 'llm_completion_tokens' in first));
+  if (first === null) return false;
+  return 'llm_summary' in first || 'llm_prompt_tokens' in first || ('route_id' in first && SUMMARY.test(head.text));
 }
 
 /**
@@ -45,6 +49,7 @@ export const apisix: Source = {
   name: NAME,
   fact: 'token_usage',
   framing: 'json',
+  independentLines: true,
   detect: looksLikeApisix,
   units: listItems,
   open(context) {

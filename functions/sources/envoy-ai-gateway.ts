@@ -56,6 +56,7 @@ export const envoyAiGateway: Source = {
   name: NAME,
   fact: 'token_usage',
   framing: 'json',
+  independentLines: true,
   detect: looksLikeEnvoy,
   units: listItems,
   open(context) {
@@ -84,11 +85,12 @@ export const envoyAiGateway: Source = {
 };
 
 function pathsOf(options: Options): Paths {
-  const paths = Object.entries(FIELDS).map(([name, defaults]) => {
+  const paths: Record<string, readonly string[]> = { ...FIELDS };
+  for (const name of Object.keys(FIELDS)) {
     const given = options.text(name);
-    return [name, given === null ? defaults : [given]] as const;
-  });
-  return Object.fromEntries(paths) as Record<FieldName, readonly string[]>;
+    if (given !== null) paths[name] = [given];
+  }
+  return paths as Paths;
 }
 
 /** Any count makes a model call; without one, a model or a backend that is named, unless it is MCP. */

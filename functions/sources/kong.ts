@@ -33,12 +33,16 @@ const TENANT_PATHS = [
 const DEFAULT_TENANT = TENANT_PATHS.slice(0, 4);
 /** What Kong writes where no model was named. */
 const UNSPECIFIED = 'UNSPECIFIED';
+const AI_OBJECT = /"ai"\s*:\s*\{/;
+/** Keys come in any order, so one of them may stand before a payload that fills the head. */
+const SERIALIZER_KEY = /"(?:started_at|latencies|workspace_name)"\s*:/;
 
+/** Failed and ordinary requests have no `ai`, so any record in the head may show it; inside a payload its quotes are escaped. */
 function looksLikeKong(head: Head): boolean {
-  if (head.json === undefined)
-    return /"started_at"\s*:/.test(head.text) && /"ai"\s*:\s*\{/.test(head.text) && /"latencies"\s*:/.test(head.text);
+  if (!AI_OBJECT.test(head.text)) return false;
+  if (head.json === undefined) return SERIALIZER_KEY.test(head.text);
   const first = firstRecord(head);
-  return first !== null && 'started_at' in first && child(first, 'ai') !== null;
+  return first !== null && 'started_at' in first && 'latencies' in first;
 }
 
 /** Source `kong`. Options: `tenant_from` (paths of TENANT_PATHS), `ai_routes` (route names or ids), `key_field` (path), `model_from` (response | request). */
@@ -46,6 +50,7 @@ export const kong: Source = {
   name: NAME,
   fact: 'token_usage',
   framing: 'json',
+  independentLines: true,
   detect: looksLikeKong,
   units: listItems,
   open(context) {
@@ -131,8 +136,8 @@ function usageOf(usage: JsonObject | null, record: JsonObject, reader: FieldRead
   const columns = tokenColumns(
     reader,
     (counts) => ({
-      input: looseCount(counts, usage['prompt_tokens'], FIELDS.input) ?? 0,
-      output: looseCount(counts, usage['completion_tokens'], FIELDS.output) ?? 0,
+      input: looseCount(counts, usage['prompt_tokens'], FIELDS.input),
+      output: looseCount(counts, usage['completion_tokens'], FIELDS.output),
       cacheRead: null,
       cacheWrite: null,
       reasoning: null,

@@ -17,8 +17,8 @@ export function newApiUsage(record: JsonObject, other: JsonObject | null, reader
   const usage = tokenColumns(
     reader,
     (counts) => ({
-      input: looseCount(counts, record['prompt_tokens'], FIELDS.input) ?? 0,
-      output: looseCount(counts, record['completion_tokens'], FIELDS.output) ?? 0,
+      input: looseCount(counts, record['prompt_tokens'], FIELDS.input),
+      output: looseCount(counts, record['completion_tokens'], FIELDS.output),
       cacheRead: looseCount(counts, other?.['cache_tokens'], 'other.cache_tokens'),
       cacheWrite: cacheWrites(other, counts),
       reasoning: null,

@@ -2,11 +2,12 @@
 import { KashiError } from '../domain/errors.ts';
 import type { SourceContext } from './source.ts';
 
-/** Allowed values: a list to choose from, or any text. */
+/** Allowed values: a list to choose from, any text, or true and false. */
 export type OptionRule =
   | { readonly kind: 'one'; readonly of: readonly string[] }
   | { readonly kind: 'names'; readonly of: readonly string[] | null; readonly never?: readonly string[] }
-  | { readonly kind: 'text' };
+  | { readonly kind: 'text' }
+  | { readonly kind: 'flag' };
 
 function refuse(source: string, name: string, what: string, allowed: string, found: string): never {
   throw new KashiError('config_invalid', what, { where: `options of source ${source}: ${name}`, allowed, found });
@@ -39,6 +40,8 @@ function describe(value: unknown): string {
 export interface Options {
   text(name: string): string | null;
   names(name: string, fallback: readonly string[]): readonly string[];
+  /** Absent is false. */
+  flag(name: string): boolean;
 }
 
 /**
@@ -52,11 +55,14 @@ export function readOptions(source: string, context: SourceContext, rules: Reado
     if (rule === undefined) return refuse(source, name, 'unknown option', Object.keys(rules).join(', ') || 'no options', name);
     if (rule.kind === 'one') one(source, name, rule, value);
     else if (rule.kind === 'names') names(source, name, rule, value);
-    else if (typeof value !== 'string' || value === '') refuse(source, name, 'must be text', 'a field path', describe(value));
+    else if (rule.kind === 'flag') {
+      if (typeof value !== 'boolean') refuse(source, name, 'must be true or false', 'true | false', describe(value));
+    } else if (typeof value !== 'string' || value === '') refuse(source, name, 'must be text', 'a field path', describe(value));
   }
   return {
     text: (name) => (typeof given[name] === 'string' ? given[name] : null),
     names: (name, fallback) => (Array.isArray(given[name]) ? (given[name] as string[]) : fallback),
+    flag: (name) => given[name] === true,
   };
 }
 

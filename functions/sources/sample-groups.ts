@@ -14,6 +14,8 @@ interface Group {
   readonly identity: SampleIdentity;
   readonly instantMs: number;
   readonly values: Partial<Record<MetricColumn, MetricValue>>;
+  /** Ranks above 0, of the values that are there. */
+  readonly ranks: Partial<Record<MetricColumn, number>>;
 }
 
 /** Numeric equality of two readings of one column: '67.0' and '67.000000' are the same reading. */
@@ -38,16 +40,24 @@ export class SampleGroups {
   /**
    * Adds one reading. False when the same column of the same device, instant and workload already has another value:
    * two readings cannot both be true, the first stays. XID is the exception: the exporter opens a new series per code and the
-   * old one may linger at 0, so a code wins over 0.
+   * old one may linger at 0, so a code wins over 0. Where several metrics can fill one column, the value of the highest `rank` stays.
    */
-  add(identity: SampleIdentity, instantMs: number, column: MetricColumn, value: MetricValue, line: number): boolean {
+  add(identity: SampleIdentity, instantMs: number, column: MetricColumn, value: MetricValue, line: number, rank = 0): boolean {
     const key = `${instantMs}${identity.key}`;
     let group = this.groups.get(key);
     if (group === undefined) {
-      group = { line, identity, instantMs, values: {} };
+      group = { line, identity, instantMs, values: {}, ranks: {} };
       this.groups.set(key, group);
     }
     const known = group.values[column];
+    const knownRank = group.ranks[column] ?? 0;
+    if (known !== undefined && rank !== knownRank) {
+      if (rank < knownRank) return true;
+      group.values[column] = value;
+      group.ranks[column] = rank;
+      return true;
+    }
+    if (rank !== 0) group.ranks[column] = rank;
     if (known === undefined || (column === 'xid' && known === 0)) group.values[column] = value;
     else return sameValue(known, value) || (column === 'xid' && value === 0);
     return true;

@@ -133,6 +133,11 @@ export interface Source {
   readonly fields?: readonly string[];
   /** True when no line depends on another, so that threads may read parts of one object side by side. */
   readonly independentLines?: boolean;
+  /**
+   * Other shapes in which the same source writes the same facts, under the same name and keys (`sacct -P` and `sacct --json`); the one
+   * that detects the object reads it. `detect` of the source says yes to all of them.
+   */
+  readonly shapes?: readonly Source[];
   /** True when keys are made of SourceContext.contentId, which costs one more pass over the object. */
   readonly needsContentId?: boolean;
   /** A Hold when the configuration cannot support this object (no zone, unknown option). */

@@ -1,7 +1,7 @@
 -- Charge lines: quantity × unit price = exact amount, rounded once.
 -- Grain: one charge line: tenant × site × workload or release × SKU × price × tier × adjustment × period
 -- Key: line_id
--- Inputs: rtd_tier, rtd_credit, rtd_adjustment, ref_price_tier, ref_setting
+-- Inputs: rtd_tier, rtd_credit_tier, rtd_adjustment, ref_setting
 -- Columns:
 --   period varchar: yyyy-mm
 --   tenant_id varchar: who is billed
@@ -35,7 +35,7 @@
 --   basis varchar: what the evidence is
 --   formula varchar: FLOPs formula of the MFU
 --   records bigint: allocations or requests behind the line
--- Rules: a credit takes the price of the first tier and the factor its line was charged with; a revenue-neutral curve is scaled by list amount ÷ adjusted amount of all its lines.
+-- Rules: a credit takes the prices of the tiers it gives back and the factor its line was charged with; a revenue-neutral curve is scaled by list amount ÷ adjusted amount of all its lines.
 -- Source: SPEC 7, 8, 12
 with
 charges as (
@@ -47,14 +47,9 @@ charges as (
   union all
   select
     credits.period, 'credit' as kind, credits.tenant_id, credits.site_id, credits.workload_id, credits.product, 'gpu_hours' as meter, '' as image_digest,
-    credits.price_id, credits.band, tiers.tier_no, credits.policy_id, credits.rule_id,
-    credits.quantity, cast(-tiers.unit_price as decimal(18, 10)) as list_unit_price, credits.records
-  from rtd_credit as credits
-  inner join ref_price_tier as tiers
-    on tiers.price_id = credits.price_id
-    and tiers.meter = 'gpu_hours'
-    and tiers.band = credits.band
-    and tiers.tier_no = 0
+    credits.price_id, credits.band, credits.tier_no, credits.policy_id, credits.rule_id,
+    credits.quantity, cast(-credits.list_unit_price as decimal(18, 10)) as list_unit_price, credits.records
+  from rtd_credit_tier as credits
 ),
 adjusted as (
   select

@@ -10,6 +10,7 @@
 --   hour_ms bigint [epoch ms UTC]: start of the hour
 --   start_ms bigint [epoch ms UTC]: inclusive, inside hour, allocation and period
 --   end_ms bigint [epoch ms UTC]: exclusive
+-- Rules: a device that is named by its index is claimed as node/index; where the node is not one, the index claims nothing.
 -- Source: SPEC 5
 with
 held as (
@@ -21,6 +22,7 @@ held as (
     allocations.pod,
     allocations.job_id,
     allocations.device_ids,
+    allocations.node,
     greatest(allocations.start_at_ms, periods.start_ms) as start_ms,
     least(allocations.end_at_ms, periods.clip_ms) as end_ms
   from fct_allocation as allocations
@@ -33,7 +35,10 @@ claims as (
   union
   select allocation_id, period, site_id, start_ms, end_ms, 'job:' || job_id as claim from held where job_id is not null
   union
-  select held.allocation_id, held.period, held.site_id, held.start_ms, held.end_ms, 'dev:' || trim(devices.device_id) as claim
+  select held.allocation_id, held.period, held.site_id, held.start_ms, held.end_ms, 'dev:' || case
+      when try_cast(trim(devices.device_id) as bigint) is null or held.node is null then trim(devices.device_id)
+      when strpos(held.node, ',') = 0 and strpos(held.node, '[') = 0 then held.node || '/' || trim(devices.device_id)
+    end as claim
   from held
   cross join unnest(split(held.device_ids, ',')) as devices (device_id)
   where held.device_ids is not null
@@ -48,3 +53,4 @@ select
   least(claims.end_ms, hours.hour_ms + 3600000) as end_ms
 from claims
 cross join unnest(sequence(claims.start_ms - mod(claims.start_ms, 3600000), claims.end_ms - 1, 3600000)) as hours (hour_ms)
+where claims.claim is not null

@@ -5,12 +5,12 @@
 -- Columns:
 --   allocation_id varchar: owner
 --   site_id varchar: site
---   device_id varchar: shared accelerator
+--   device_id varchar: shared accelerator; node/index where the source names it by its index
 --   start_at_ms bigint [epoch ms UTC]: inclusive
 --   end_at_ms bigint [epoch ms UTC]: exclusive
 --   share_ppm bigint [millionths of an accelerator]: what this owner claims
 --   claimed_ppm bigint [millionths of an accelerator]: what all owners claim, above 1,000,000
--- Rules: the accelerator is split by declared share, so an owner loses share × (claimed − 1) ÷ claimed of the span; every row is also a finding to report.
+-- Rules: an index is a device of its node; where the node is not one, it names no device and is left out. The accelerator is split by declared share, so an owner loses share × (claimed − 1) ÷ claimed of the span; every row is also a finding to report.
 -- Source: SPEC 4
 with
 horizon as (
@@ -20,7 +20,10 @@ holds as (
   select
     allocations.allocation_id,
     allocations.site_id,
-    trim(devices.device_id) as device_id,
+    case
+      when try_cast(trim(devices.device_id) as bigint) is null or allocations.node is null then trim(devices.device_id)
+      when strpos(allocations.node, ',') = 0 and strpos(allocations.node, '[') = 0 then allocations.node || '/' || trim(devices.device_id)
+    end as device_id,
     allocations.start_at_ms,
     coalesce(allocations.end_at_ms, horizon.clip_ms) as end_at_ms,
     cast(div_half_up(cast(allocations.accelerator_count * 1000000 as decimal(38, 0)), cast(cardinality(split(allocations.device_ids, ',')) as decimal(38, 0))) as bigint) as share_ppm
@@ -32,9 +35,9 @@ holds as (
     and coalesce(allocations.end_at_ms, horizon.clip_ms) > allocations.start_at_ms
 ),
 edges as (
-  select site_id, device_id, start_at_ms as edge_ms from holds
+  select site_id, device_id, start_at_ms as edge_ms from holds where device_id is not null
   union
-  select site_id, device_id, end_at_ms as edge_ms from holds
+  select site_id, device_id, end_at_ms as edge_ms from holds where device_id is not null
 ),
 spans as (
   select

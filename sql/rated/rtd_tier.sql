@@ -81,6 +81,7 @@ free as (
     cast(0 as decimal(18, 10)) as list_unit_price
   from charged
   where position_from < free_quantity
+    and position_to > position_from
 ),
 tiered as (
   select

@@ -14,7 +14,7 @@
 --   meter varchar: gpu_hours, input_uncached, input_cache_read, input_cache_write, output, or usage_absent
 --   image_digest varchar: serving image; empty when unknown
 --   amount bigint [accelerator ms, or tokens]: used; for usage_absent the number of requests
---   records bigint: allocations or requests behind it
+--   records bigint: allocations, or requests with tokens of the meter, behind it
 -- Rules: a site bills what its rule says (an unconfigured site bills both); attempts are charged by status; a charged request without usage is kept apart, never zero.
 -- Source: SPEC 3, 8
 with
@@ -57,6 +57,10 @@ requests as (
     cast(sum(usage.input_cache_read_tokens) as bigint) as input_cache_read,
     cast(sum(usage.input_cache_write_tokens) as bigint) as input_cache_write,
     cast(sum(usage.output_tokens) as bigint) as output_total,
+    count(case when usage.input_uncached_tokens > 0 then 1 end) as input_uncached_records,
+    count(case when usage.input_cache_read_tokens > 0 then 1 end) as input_cache_read_records,
+    count(case when usage.input_cache_write_tokens > 0 then 1 end) as input_cache_write_records,
+    count(case when usage.output_tokens > 0 then 1 end) as output_records,
     count(*) as records
   from fct_token_usage as usage
   inner join ref_segment as segments
@@ -94,7 +98,13 @@ tokens as (
       when 'output' then requests.output_total
       else case when requests.is_absent then requests.records end
     end as amount,
-    requests.records
+    case meters.meter
+      when 'input_uncached' then requests.input_uncached_records
+      when 'input_cache_read' then requests.input_cache_read_records
+      when 'input_cache_write' then requests.input_cache_write_records
+      when 'output' then requests.output_records
+      else requests.records
+    end as records
   from requests
   cross join meters
 )

@@ -9,9 +9,9 @@ const GOOD = '{"a":1,"b":[{"c":2}]}';
 const KiB = 1024;
 
 async function look(content: string | Uint8Array, limits = DEFAULT_LIMITS): Promise<{ document: boolean; json: unknown; blank: boolean }> {
-  const seen = await Promise.all([7, 1000, 65_536, 1 << 24].map((chunk) => peek(landedObject(content, 'x', chunk), limits)));
+  const seen = await Promise.all([content.length < 10_000 ? 7 : 5000, 65_536, 1 << 24].map((chunk) => peek(landedObject(content, 'x', chunk), limits)));
   const [first, ...others] = seen.map(({ document, head, blank }) => ({ document: document !== null, json: head.json, blank }));
-  for (const other of others) assert.deepEqual(other, first, 'chunk borders change nothing');
+  for (const other of others) assert.equal(JSON.stringify(other), JSON.stringify(first), 'chunk borders change nothing');
   return first!;
 }
 

@@ -35,13 +35,24 @@ function tryJson(text: string): unknown {
 }
 
 /** The head of a fixture for detection. */
-export function headOf(text: string): Head {
-  const head = text.slice(0, 65_536);
+export function headOf(input: string | Uint8Array): Head {
+  if (typeof input !== 'string') {
+    const bytes = input.subarray(0, 65_536);
+    return { text: new TextDecoder().decode(bytes), json: undefined, bytes };
+  }
+  const head = input.slice(0, 65_536);
   const first = tryJson(head.split('\n').find((line) => line.trim() !== '') ?? '');
   return { text: head, json: first === undefined ? tryJson(head) : first, bytes: new TextEncoder().encode(head) };
 }
 
-function* framed(source: Source, text: string): Generator<Framed> {
+function* framed(source: Source, input: string | Uint8Array): Generator<Framed> {
+  if (typeof input !== 'string') {
+    const units = source.units?.(input) ?? [input];
+    if (units.length === 0) yield { line: 1, record: undefined };
+    for (const [index, unit] of units.entries()) yield { line: index + 1, record: unit };
+    return;
+  }
+  const text = input;
   if (source.framing === 'csv') return yield* csvRecords(text, source.delimiter ?? ',');
   const lines = text.replace(/\n$/, '').split('\n');
   if (source.framing === 'text') {
@@ -102,14 +113,14 @@ function* csvRecords(text: string, delimiter: string): Generator<Framed> {
 }
 
 /** Runs one fixture through a source. Rows of `finish` follow those of the records. */
-export function runSource(source: Source, text: string, context: SourceContext): SourceResult | Hold {
+export function runSource(source: Source, input: string | Uint8Array, context: SourceContext): SourceResult | Hold {
   const parser = source.open(context);
   if (isHold(parser)) return parser;
   const rows: Row[] = [];
   const quarantined: SourceResult['outcomes']['quarantined'][number][] = [];
   let valid = 0;
   let blank = 0;
-  for (const { line, record, refused } of framed(source, text)) {
+  for (const { line, record, refused } of framed(source, input)) {
     const place: RecordPlace = { line, byteStart: 0, byteEnd: 0 };
     const before = rows.length;
     const emit: Emit = (row) => rows.push(row);
