@@ -153,3 +153,49 @@ export interface FileOptions {
 export interface FileSink {
   write(path: string, chunks: Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string>, options?: FileOptions): Promise<void>;
 }
+
+/** What is known of a request before its body is read. */
+export interface HttpRequestHead {
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  /** Value of a header by its lower-case name; null when absent. */
+  header(name: string): string | null;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** A request that may send its body. */
+export interface Admission {
+  readonly maxBodyBytes: number;
+  /** Answer to a body that came in whole. Never throws for what a client sent. */
+  accept(body: Uint8Array): Promise<HttpAnswer>;
+  /** Answer in this protocol's form to a body that did not come in: too large (413), too many at once (503). */
+  refuse(status: number, message: string): HttpAnswer;
+}
+
+/** Decides about requests; only an adapter listens. */
+export interface HttpService {
+  admit(head: HttpRequestHead): Admission | HttpAnswer;
+}
+
+/** A file that grows by whole lines and becomes an object later. */
+export interface SpoolFile {
+  /** Appends bytes that end with a line feed. Fulfilled when they are on the disk; rejected when they are not, and then the file takes no more. */
+  append(lines: Uint8Array): Promise<void>;
+  /** Waits for what is being appended and gives the finished file: exactly the lines whose append was fulfilled. */
+  finish(): Promise<{ readonly file: string; readonly bytes: number }>;
+}
+
+/** A place for files that are not objects yet. */
+export interface Spool {
+  /** `name` is opaque and new. */
+  create(name: string): Promise<SpoolFile>;
+  remove(name: string): Promise<void>;
+  /** Files that nobody has written to since `beforeMs` (epoch ms), cut after their last whole line. */
+  abandoned(beforeMs: number): Promise<readonly { readonly name: string; readonly file: string; readonly bytes: number }[]>;
+}

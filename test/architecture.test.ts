@@ -20,12 +20,26 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   domain: ['datasets.ts', 'schemas'],
   sources: ['datasets.ts', 'domain', 'schemas'],
   ledger: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain'],
+  receive: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'sources'],
   ingest: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'sources', 'ledger'],
   warehouse: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'ledger'],
   billing: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'ledger'],
   generate: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain'],
   adapters: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain'],
-  cli: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'sources', 'ledger', 'ingest', 'warehouse', 'billing', 'generate', 'schemas'],
+  cli: [
+    'contract.ts',
+    'datasets.ts',
+    'ports.ts',
+    'domain',
+    'sources',
+    'ledger',
+    'receive',
+    'ingest',
+    'warehouse',
+    'billing',
+    'generate',
+    'schemas',
+  ],
 };
 
 /** Packages and Node modules that touch the world: only adapters may use them. */

@@ -6,44 +6,19 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { type BillDocument, readBill, records, type TextRecord } from '../functions/billing/bill-document.ts';
+import { type BillDocument, readBill, records } from '../functions/billing/bill-document.ts';
 import type { Session } from '../functions/cli/session.ts';
 import { sumDecimals } from '../functions/domain/money.ts';
 import { defineModels } from '../functions/warehouse/run.ts';
 import { type TestCentre, testCentre } from './support/centre.ts';
-import { type NaiveLine, type NaiveUnrated, rateMonth } from './support/naive-rater.ts';
+import { assertSameRows, billedLine, unratedLine } from './support/naive-compare.ts';
+import { rateMonth } from './support/naive-rater.ts';
 import { type PlainCentre, plainCentres } from './support/plain-arbitrary.ts';
 import { allocationRow, type LandedFile, usageRow, withPlainCentre } from './support/plain-centre.ts';
 
 const RUNS = Number(process.env['KASHI_RUNS'] ?? 10);
 /** Shrinking would run the pipeline hundreds of times; the seed is enough. */
 const PARAMETERS = { seed: 20_261_001, endOnFailure: true } as const;
-
-/** Fails with the rows that only one side has; whole months would hide them. */
-function assertSameRows(actual: readonly object[], expected: readonly object[], what: string): void {
-  const theirs = expected.map((row) => JSON.stringify(row));
-  const ours = actual.map((row) => JSON.stringify(row)).filter((text) => {
-    const place = theirs.indexOf(text);
-    if (place >= 0) theirs.splice(place, 1);
-    return place < 0;
-  });
-  assert.deepEqual({ pipeline: ours, naive: theirs }, { pipeline: [], naive: [] }, what);
-}
-
-function billedLine(row: TextRecord): NaiveLine {
-  const text = (name: string): string => row[name] ?? '';
-  return {
-    tenant: text('tenant_id'), kind: text('kind') as NaiveLine['kind'], site: text('site_id'), sku: text('sku'), workload: text('workload_id'), digest: text('image_digest'),
-    price: text('price_id'), tier: Number(row['tier_no']), quantity: text('quantity'), list: text('list_unit_price'), factor: text('factor'), unit: text('unit_price'),
-    exact: text('exact_amount'), amount: text('amount'), adjustment: row['adjustment'] ?? null, hfu: row['hfu'] ?? null, mfu: row['mfu'] ?? null, coverage: row['coverage'] ?? null,
-    records: Number(row['records']),
-  };
-}
-
-function unratedLine(row: TextRecord): NaiveUnrated {
-  const text = (name: string): string => row[name] ?? '';
-  return { reason: text('reason') as NaiveUnrated['reason'], tenant: row['tenant_id'] ?? null, site: text('site_id'), sku: text('sku'), workload: text('workload_id'), quantity: text('quantity'), records: Number(row['records']) };
-}
 
 async function open<T>(centre: PlainCentre, files: readonly LandedFile[], use: (opened: TestCentre) => Promise<T>): Promise<T> {
   return await withPlainCentre(centre.timeZone, centre.book, files, async (directory) => {
@@ -90,9 +65,19 @@ async function cuttingKeepsGpuTime({ warehouse, periods }: Session, centre: Plai
 
 async function billInvariants({ warehouse }: Session, document: BillDocument, low: string, high: string): Promise<void> {
   const lines = document.bills.flatMap((bill) => bill.lines);
-  assert.equal(document.total, sumDecimals(lines.map(({ amount }) => amount), 2), 'a bill is the sum of its rounded lines');
+  assert.equal(
+    document.total,
+    sumDecimals(
+      lines.map(({ amount }) => amount),
+      2,
+    ),
+    'a bill is the sum of its rounded lines',
+  );
   const totals = await warehouse.query('select tenant_id, total from bill where period = ? order by tenant_id', [document.period]);
-  assert.deepEqual(totals.rows.map(([tenant, total]) => [tenant, total]), document.bills.map(({ tenant_id, total }) => [tenant_id, total]));
+  assert.deepEqual(
+    totals.rows.map(([tenant, total]) => [tenant, total]),
+    document.bills.map(({ tenant_id, total }) => [tenant_id, total]),
+  );
   const ids = [...lines, ...document.unrated].map(({ line_id }) => line_id);
   assert.equal(new Set(ids).size, ids.length, 'line ids are unique');
   for (const line of lines) {
@@ -179,7 +164,7 @@ describe('pipeline and naive rater', () => {
 /** The same facts in other files and another order: each row in one of three files, some in two. */
 function scattered(centre: PlainCentre, moves: readonly (readonly [number, number, boolean])[]): LandedFile[] {
   const files = oneFileEach(centre).flatMap(({ name, rows }, kind): LandedFile[] => {
-    const placed = rows.map((row, index) => ({ row, move: moves[(index + kind * 50) % moves.length] ?? [0, 0, false] as const }));
+    const placed = rows.map((row, index) => ({ row, move: moves[(index + kind * 50) % moves.length] ?? ([0, 0, false] as const) }));
     placed.sort((a, b) => a.move[0] - b.move[0]);
     return [0, 1, 2].map((part) => ({
       name: name.replace('.csv', `-${part}.csv`),

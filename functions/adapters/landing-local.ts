@@ -32,7 +32,8 @@ function* walk(directory: Buffer, nameFor: NameFor): Generator<LandedObject> {
     if (shown.startsWith('.') || shown.endsWith('.tmp')) continue;
     const path = Buffer.concat([directory, Buffer.from(sep), entry.name]);
     if (entry.isDirectory()) yield* walk(path, nameFor);
-    else if (entry.isFile() || (entry.isSymbolicLink() && statSync(path, { throwIfNoEntry: false })?.isFile() === true)) yield landed(path, nameFor(textOf(path)));
+    else if (entry.isFile() || (entry.isSymbolicLink() && statSync(path, { throwIfNoEntry: false })?.isFile() === true))
+      yield landed(path, nameFor(textOf(path)));
   }
 }
 

@@ -3,18 +3,18 @@
  * The engine never sees a foreign byte unparsed.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream, mkdirSync, rmSync, statSync } from 'node:fs';
+import { createReadStream, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Column, Dataset } from '../datasets.ts';
 import type { ParquetWriter, SpooledRows, WrittenFile } from '../ports.ts';
 import { type Duckdb, openDuckdb, sqlText } from './duckdb.ts';
+import { makeScratch } from './scratch.ts';
 
 const ROW_GROUP_ROWS = 122_880;
 
 /** A writer with its own scratch directory inside `workDirectory`; both the spools and the Parquet files live there until taken over. */
 export async function duckdbParquetWriter(workDirectory: string): Promise<ParquetWriter> {
-  const directory = join(workDirectory, `ingest-${randomUUID()}`);
-  mkdirSync(directory, { recursive: true });
+  const directory = makeScratch(workDirectory, 'ingest');
   const engine = await openDuckdb({ directories: [directory], temporaryDirectory: directory });
   return {
     directory,
@@ -81,7 +81,7 @@ async function writePartition(
 function csvRelation(spools: readonly SpooledRows[], columns: readonly Column[]): string {
   const files = spools.map(({ file }) => sqlText(file)).join(', ');
   const types = columns.map((column) => `${sqlText(column.name)}: ${sqlText(column.type)}`).join(', ');
-  return `read_csv([${files}], header = false, auto_detect = false, delim = ',', quote = '"', escape = '"', nullstr = '', allow_quoted_nulls = false, columns = {${types}})`;
+  return `read_csv([${files}], header = false, auto_detect = false, delim = ',', quote = '"', escape = '"', nullstr = '', allow_quoted_nulls = false, new_line = '\\n', columns = {${types}})`;
 }
 
 function monthOf(instantMs: number): string {

@@ -1,7 +1,7 @@
 /** The embedded engine as a Warehouse: stored files become raw_… views, reference rows become ref_… tables, models are defined on top. */
 
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DuckDBConnection, type DuckDBValue, StatementType } from '@duckdb/node-api';
 import { type Column, DATASETS, type Dataset, type DatasetName } from '../datasets.ts';
@@ -9,6 +9,7 @@ import { KashiError } from '../domain/errors.ts';
 import { REFERENCE, type ReferenceName, type ReferenceRows } from '../domain/reference.ts';
 import type { QueryColumn, QueryResult, SqlValue, Warehouse } from '../ports.ts';
 import { type Duckdb, openDuckdb, sqlText } from './duckdb.ts';
+import { makeScratch } from './scratch.ts';
 
 /** A stored Parquet file on local disk and the place of its object in the warehouse's history. */
 export interface StoredFile {
@@ -44,8 +45,7 @@ const OBJECT_COLUMNS: readonly Column[] = [
 ];
 
 export async function duckdbWarehouse(options: DuckdbWarehouseOptions): Promise<Warehouse> {
-  const scratch = join(options.workDirectory, `query-${randomUUID()}`);
-  mkdirSync(scratch, { recursive: true });
+  const scratch = makeScratch(options.workDirectory, 'query');
   const engine = await openDuckdb({
     directories: [options.dataDirectory],
     temporaryDirectory: scratch,
@@ -96,7 +96,11 @@ class DuckdbWarehouse implements Warehouse {
     return file;
   }
 
+  /** Model name → its select. A model that stands is not computed again: what it reads cannot have changed. */
+  private readonly defined = new Map<string, string>();
+
   async loadReference(reference: ReferenceRows): Promise<void> {
+    this.defined.clear();
     for (const name of Object.keys(REFERENCE) as ReferenceName[]) {
       const { columns } = REFERENCE[name];
       await loadRows(
@@ -109,8 +113,10 @@ class DuckdbWarehouse implements Warehouse {
   }
 
   async define(name: string, sql: string, how: 'view' | 'table'): Promise<void> {
+    if (this.defined.get(name) === sql) return;
     try {
       await this.engine.connection.run(`create or replace ${how} ${name} as ${sql}`);
+      this.defined.set(name, sql);
     } catch (error) {
       throw new Error(`model ${name} does not run: ${(error as Error).message}`, { cause: error });
     }
@@ -134,7 +140,8 @@ class DuckdbWarehouse implements Warehouse {
     try {
       statements = await this.engine.connection.extractStatements(sql);
     } catch (error) {
-      throw refused(firstLine(error), error);
+      // For a text without any statement the engine has no word of its own.
+      throw refused(/^Error in native/.test(firstLine(error)) ? 'no statement' : firstLine(error), error);
     }
     if (statements.count !== 1) throw refused(`${statements.count} statements`);
     try {

@@ -77,7 +77,8 @@ const GPU_INPUTS = `
     on matches.period = pieces.period and matches.segment_no = pieces.segment_no and matches.site_id = allocations.site_id
     and matches.product = allocations.accelerator_model and matches.meter = 'gpu_hours' and matches.tenant_id = allocations.tenant_id
   where pieces.period = ? and allocations.tenant_id = ? and allocations.site_id = ? and allocations.workload_id = ?
-    and allocations.accelerator_model = ? and matches.price_id = ? and matches.band = ? and pieces.kind = ?`;
+    and allocations.accelerator_model = ? and matches.price_id = ? and matches.band = ?
+    and pieces.kind = ? and coalesce(matches.policy_id, '') = ?`;
 
 async function gpuInputs(warehouse: Warehouse, line: TextRecord): Promise<Inputs> {
   const kind = line['kind'] === 'credit' ? 'gpu_hours' : (line['kind'] ?? null);
@@ -90,7 +91,7 @@ async function gpuInputs(warehouse: Warehouse, line: TextRecord): Promise<Inputs
     line['price_id'],
     line['band'],
   ].map((value) => value ?? null);
-  const parameters = [...bound, kind];
+  const parameters = [...bound, kind, line['policy_id'] ?? ''];
   const inputs = records(
     await warehouse.query(
       `select allocations.native_id, allocations.accelerator_count,

@@ -124,8 +124,8 @@ export function billLines(document: BillDocument, checks: readonly CheckResult[]
         ]),
     '',
     `Lines: landed ${physical} = valid ${valid} + quarantined ${quarantined} + blank ${blank}; residual ${residual}`,
-    ...failed.map(({ name, description, rows }) => `FAILED ${name}: ${rows} rows. ${description}`),
-    ...findings.map(({ name, description, rows }) => `Finding ${name}: ${rows} rows. ${description}`),
+    ...failed.map(({ name, description, rows }) => `FAILED ${name}: ${rows} ${rows === 1 ? 'row' : 'rows'}. ${description}`),
+    ...findings.map(({ name, description, rows }) => `Finding ${name}: ${rows} ${rows === 1 ? 'row' : 'rows'}. ${description}`),
     failed.length === 0
       ? `Checks: ${checks.length - failed.length} run, every equation holds.`
       : 'A broken equation means that this bill is wrong; do not send it.',

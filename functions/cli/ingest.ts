@@ -15,6 +15,7 @@ import type { LandedObject } from '../ports.ts';
 import { mappedSource, parseMapText } from '../sources/mapped.ts';
 import { SOURCES, sourceNamed } from '../sources/registry.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
+import { numbersAsText } from './config-file.ts';
 import { EXIT, grouped, printJson, printLines, progressBar, tableLines, visible } from './output.ts';
 import { type Centre, landedObjects, newAttempt, openCentre, openParquetWriter, openParsePool, terminal } from './wiring.ts';
 
@@ -109,7 +110,7 @@ function readings(centre: Centre, options: IngestOptions): (name: string) => Rea
   const made = new Map<string, Reading>();
   return (name) => {
     const rule = landingRuleOf(centre.config, name);
-    const key = canonicalJson({ ...rule, match: rule.match });
+    const key = JSON.stringify(rule);
     let reading = made.get(key);
     if (reading === undefined) {
       reading = readingOf(centre, rule, options);
@@ -139,8 +140,9 @@ function readingOf(centre: Centre, rule: LandingRule, options: IngestOptions): R
   }
   const siteId = options.site ?? rule.siteId;
   const zone = options.zone ?? rule.zone;
+  // Numbers as text, because options and limits may be fractions.
   const configHash = sha256Hex(
-    canonicalJson({ siteId, zone, options: rule.options, map: mapText, source: sourceName, limits: centre.config.limits }),
+    canonicalJson(numbersAsText({ siteId, zone, options: rule.options, map: mapText, source: sourceName, limits: centre.config.limits })),
   );
   const map = mapText === null ? null : { map: mapText, fileName: mapPath ?? 'map' };
   return { source, siteId, zone, options: rule.options, map, configHash };

@@ -22,6 +22,11 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import('./ingest.ts')).ingestCommand(),
   },
   {
+    name: 'receive',
+    summary: 'remote write and OTLP over HTTP into the landing folder',
+    load: async () => (await import('./receive.ts')).receiveCommand(),
+  },
+  {
     name: 'status',
     summary: 'what the warehouse holds, what is missing, held or quarantined',
     load: async () => (await import('./status.ts')).statusCommand(),

@@ -19,7 +19,7 @@ Examples:
   kashi mfu run.yaml
   kashi mfu run.yaml --accelerators accelerators.yaml --json
 
-run.yaml, the 175B run of Korthikanti 2022 (prints MFU 51.38 %, HFU 52.79 %):
+run.yaml, the 175B run of Korthikanti 2022 (prints MFU 51.39 %, HFU 52.77 %):
   formula: korthikanti        # palm | llm-foundry | narayanan
   accelerator: a100
   precision: bf16

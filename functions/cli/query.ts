@@ -24,7 +24,7 @@ export function queryCommand(): Command {
       .description('answer one SELECT on the facts and bills of the newest snapshot')
       .argument('<sql>', 'one SELECT, WITH … SELECT, DESCRIBE, SHOW or EXPLAIN')
       .addOption(
-        new Option('--format <format>', 'output format; parquet and arrow (IPC stream) want --output or a pipe')
+        new Option('--format <format>', 'output format; parquet wants --output, arrow (an IPC stream) --output or a pipe')
           .choices([...FORMATS])
           .default('table'),
       )

@@ -5,9 +5,11 @@ import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { csvSpool } from '../adapters/csv-spool.ts';
 import { LocalFileSink } from '../adapters/file-sink.ts';
+import { listenHttp } from '../adapters/http-receiver.ts';
 import { inlinePool } from '../adapters/inline-pool.ts';
 import { listLanded } from '../adapters/landing-local.ts';
 import { copyOutputFile, writeOutputFile } from '../adapters/output-file.ts';
+import { localSpool } from '../adapters/spool-local.ts';
 import { readPrelude, readSqlFiles } from '../adapters/sql-files.ts';
 import { localStore } from '../adapters/store-local.ts';
 import { checkLocalStore } from '../adapters/store-local-check.ts';
@@ -23,7 +25,7 @@ import { parseOneYaml, parseYaml } from '../domain/yaml-config.ts';
 import type { ParsePool } from '../ingest/object-jobs.ts';
 import { type JobBlock, type JobDescription, type JobResult, ParseJob } from '../ingest/parse-job.ts';
 import type { SnapshotFile } from '../ledger/snapshot.ts';
-import type { Clock, FileSink, LandedObject, ObjectStore, ParquetWriter, QueryResult, Warehouse } from '../ports.ts';
+import type { Clock, FileSink, LandedObject, ObjectStore, ParquetWriter, QueryResult, Spool, Warehouse } from '../ports.ts';
 import type { CommandIo } from './config-file.ts';
 
 /** Local files in, standard output out. */
@@ -113,6 +115,11 @@ export function folderState(directory: string, marker: string): 'new' | 'ours' |
   return existsSync(join(directory, marker)) ? 'ours' : 'foreign';
 }
 
+/** The landing folder as a place to deliver to: objects, and a hidden folder for what is not an object yet. */
+export function openLanding(centre: Centre): { readonly store: ObjectStore; readonly spool: Spool } {
+  return { store: localStore(centre.landingDirectory), spool: localSpool(join(centre.landingDirectory, '.receive')) };
+}
+
 /** What lies in the configured landing folder; nothing when there is no such folder. */
 export function* landedIfPresent(centre: Centre): Generator<LandedObject> {
   if (existsSync(centre.landingDirectory)) yield* listLanded([centre.landingDirectory], centre.landingDirectory);
@@ -179,5 +186,6 @@ export async function arrowBytes(result: QueryResult): Promise<Uint8Array> {
   return arrowStream(result);
 }
 
+export { DEFAULT_LISTEN } from '../adapters/http-receiver.ts';
 export { createFile, readStarterFiles, type StarterFile } from '../adapters/starter-files.ts';
-export { checkLocalStore, copyOutputFile, readSqlFiles, writeOutputFile };
+export { checkLocalStore, copyOutputFile, listenHttp, readSqlFiles, writeOutputFile };

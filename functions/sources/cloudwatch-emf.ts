@@ -10,7 +10,7 @@ import { epochMs } from './epoch.ts';
 import { FieldReader, isObject, type JsonObject } from './fields.ts';
 import { readOptions } from './options.ts';
 import { SampleGroups } from './sample-groups.ts';
-import { type Emit, kindOf, type Outcome, reject, type Row, type Source } from './source.ts';
+import { type Emit, kindOf, type Outcome, type Row, reject, type Source } from './source.ts';
 
 const NAME = 'cloudwatch-emf';
 

@@ -27,7 +27,9 @@ export function listItems(value: unknown, { group, kinds }: ObjectKinds): readon
   if (kind === 'List') return value['items'];
   const single = kinds.find((name) => kind === `${name}List`);
   if (single === undefined || !group.test(String(value['apiVersion']))) return null;
-  return value['items'].map((item) => (isObject(item) && item['kind'] === undefined ? { ...item, kind: single, apiVersion: value['apiVersion'] } : item));
+  return value['items'].map((item) =>
+    isObject(item) && item['kind'] === undefined ? { ...item, kind: single, apiVersion: value['apiVersion'] } : item,
+  );
 }
 
 /** True for an object, a watch event or a list of these kinds. */
@@ -46,7 +48,12 @@ export function seenObject(record: unknown, kinds: ObjectKinds): SeenObject | 'b
   if (!isObject(record)) return reject('wrong_shape');
   const inner = child(record, 'object');
   const isEnvelope = typeof record['type'] === 'string' && inner !== null && record['spec'] === undefined;
-  if (!isEnvelope) return isOne(record, kinds) ? { object: record, isDeleted: false } : typeof record['kind'] === 'string' ? 'blank' : reject('wrong_shape', 'kind');
+  if (!isEnvelope)
+    return isOne(record, kinds)
+      ? { object: record, isDeleted: false }
+      : typeof record['kind'] === 'string'
+        ? 'blank'
+        : reject('wrong_shape', 'kind');
   if (record['type'] === 'BOOKMARK') return 'blank';
   if (record['type'] === 'ERROR') return reject('unknown_state', 'type', 'watch ERROR');
   if (!WATCH_TYPES.includes(record['type'] as string)) return reject('unknown_state', 'type');

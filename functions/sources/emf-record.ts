@@ -11,7 +11,9 @@ const LOG_GROUP = '/aws/containerinsights/';
 /** Events of a log subscription (logEvents) or of `aws logs filter-log-events` (events); null for a bare record. */
 function eventsOf(value: JsonObject): readonly unknown[] | null {
   if (Array.isArray(value['logEvents'])) return value['logEvents'];
-  return Array.isArray(value['events']) && value['events'].every((event) => isObject(event) && typeof event['message'] === 'string') ? value['events'] : null;
+  return Array.isArray(value['events']) && value['events'].every((event) => isObject(event) && typeof event['message'] === 'string')
+    ? value['events']
+    : null;
 }
 
 function parsed(text: string): unknown {
@@ -69,5 +71,7 @@ export function metricText(record: JsonObject, name: string, reader: FieldReader
   const sum = isObject(value) ? value['Sum'] : null;
   const count = isObject(value) ? value['Count'] : null;
   if (typeof sum !== 'number' || typeof count !== 'number' || !(count > 0)) return reader.fail('wrong_type', name, 'no number');
-  return Rational.of(String(sum)).divide(Rational.of(String(count))).toFixed(9);
+  return Rational.of(String(sum))
+    .divide(Rational.of(String(count)))
+    .toFixed(9);
 }

@@ -55,6 +55,8 @@ export class FieldReader {
     }
     if (typeof value !== 'string') return this.fail('wrong_type', field, kindOf(value));
     if (value.length > MAX_TEXT) return this.fail('text_too_long', field, kindOf(value));
+    // Half a surrogate pair has no UTF-8: stored, different ids would become the same.
+    if (!value.isWellFormed()) return this.fail('invalid_utf8', field, kindOf(value));
     if (CONTROL.test(value)) return this.fail('control_character', field, kindOf(value));
     return value;
   }

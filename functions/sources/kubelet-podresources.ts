@@ -47,14 +47,14 @@ class DeviceRows {
     this.node = reader.text(dump['node'], 'node') ?? nodeOption;
   }
 
-  /** Devices of other resources (network cards) are left out. */
-  add(holder: Holder, resource: unknown, ids: readonly unknown[]): void {
+  /** Devices of other resources (network cards) are left out. `isUnique`: the ids name one device of the cluster as they stand. */
+  add(holder: Holder, resource: unknown, ids: readonly unknown[], isUnique = false): void {
     const name = this.reader.text(resource, 'resource_name', true);
     if (name === null || !this.catalog.concerns(name.includes('/') ? name : `${name}/device`)) return;
     for (const id of ids) {
       const text = this.reader.text(id, 'device_ids', true);
       if (text === null) continue;
-      const deviceId = sampleDeviceId(text, this.node);
+      const deviceId = isUnique ? text : sampleDeviceId(text, this.node);
       if (deviceId === null) {
         this.reader.fail('missing_field', 'options.node', 'a device name that is not unique');
         continue;
@@ -93,7 +93,7 @@ function parsePod(pod: JsonObject, rows: DeviceRows, reader: FieldReader): void 
     }
     for (const claim of objects(member(container, 'dynamic_resources')).flatMap((one) => objects(member(one, 'claim_resources')))) {
       const device = [member(claim, 'pool_name'), member(claim, 'device_name')].filter((part) => typeof part === 'string').join('/');
-      rows.add(holder, member(claim, 'driver_name'), device === '' ? [] : [device]);
+      rows.add(holder, member(claim, 'driver_name'), device === '' ? [] : [device], true);
     }
   }
 }
@@ -104,7 +104,11 @@ function parseEntry(entry: JsonObject, rows: DeviceRows, reader: FieldReader): v
   const ids = entry['DeviceIDs'];
   const lists = Array.isArray(ids) ? [ids] : isObject(ids) ? Object.values(ids) : [];
   const holder = { podUid, namespace: null, pod: null, container: reader.text(entry['ContainerName'], 'ContainerName') };
-  rows.add(holder, entry['ResourceName'], lists.flatMap((list) => (Array.isArray(list) ? list : [])));
+  rows.add(
+    holder,
+    entry['ResourceName'],
+    lists.flatMap((list) => (Array.isArray(list) ? list : [])),
+  );
 }
 
 function apiPods(value: unknown): readonly unknown[] | null {

@@ -16,7 +16,10 @@ const KUEUE = 'kueue';
 const WORKLOADS: ObjectKinds = { group: /^kueue\.x-k8s\.io\//, kinds: ['Workload'] };
 
 /** Condition type → the event that its becoming true, and becoming false, is. */
-const EVENTS: ReadonlyMap<unknown, readonly [whenTrue: string, whenFalse: string | null]> = new Map<unknown, readonly [string, string | null]>([
+const EVENTS: ReadonlyMap<unknown, readonly [whenTrue: string, whenFalse: string | null]> = new Map<
+  unknown,
+  readonly [string, string | null]
+>([
   ['QuotaReserved', ['quota_reserved', 'quota_released']],
   ['Admitted', ['admitted', null]],
   ['PodsReady', ['pods_ready', null]],
@@ -32,7 +35,10 @@ const PROVIDER_REASON = /^(?:Preempted|InClusterQueue|InCohort|NodeFailures)/;
 /** Counts that were admitted (partial admission lowers them), else those asked for. */
 function podSetsOf(workload: JsonObject, reader: FieldReader): { template: JsonObject | null; count: number }[] {
   const assigned = new Map(
-    objects(child(child(workload, 'status'), 'admission')?.['podSetAssignments']).map((assignment) => [assignment['name'], assignment['count']]),
+    objects(child(child(workload, 'status'), 'admission')?.['podSetAssignments']).map((assignment) => [
+      assignment['name'],
+      assignment['count'],
+    ]),
   );
   return objects(child(workload, 'spec')?.['podSets']).map((podSet) => ({
     template: child(podSet, 'template'),

@@ -1,14 +1,14 @@
 /**
  * `prometheus-json`: answers of Prometheus' /api/v1/query and /api/v1/query_range (Thanos, VictoriaMetrics and Amazon's
- * managed service answer alike) for DCGM metrics. The unit is one point, so a NaN refuses one point and not its series.
+ * managed service answer alike) for accelerator metrics (DCGM, npu-exporter). The unit is one point, so a NaN refuses one point and not its series.
  */
 import { KashiError } from '../domain/errors.ts';
-import { identify, type Labels, type SampleIdentity } from './dcgm-labels.ts';
-import { metricColumn, readMetricValue } from './dcgm-metrics.ts';
+import type { Labels } from './dcgm-labels.ts';
 import { epochMs } from './epoch.ts';
-import { child, FieldReader, isObject, type JsonObject } from './fields.ts';
+import { child, type FieldReader, isObject, type JsonObject } from './fields.ts';
 import { readOptions } from './options.ts';
-import { SampleGroups } from './sample-groups.ts';
+import { meaningOf, namingOf, SERIES_OPTIONS } from './series-meaning.ts';
+import { SeriesSamples } from './series-samples.ts';
 import { kindOf, type Outcome, type RecordParser, type Rejection, reject, type Source, type SourceContext } from './source.ts';
 
 /** Stands for the point of a series that has none. */
@@ -42,7 +42,7 @@ function pointsOf(series: unknown): readonly SeriesPoint[] {
 /** True when the series may be read: its metric is stored, or it has no name (a function dropped it) and `metric` may say it. */
 function mayBeKnown(series: unknown): boolean {
   const name = child(series, 'metric')?.['__name__'];
-  return name === undefined || (typeof name === 'string' && metricColumn(name) !== null);
+  return name === undefined || (typeof name === 'string' && meaningOf(name) !== null);
 }
 
 /** Points of a readable answer. Null (the document is the unit, and is refused) when it is none or no series is known. */
@@ -72,54 +72,36 @@ function labelsOf(metric: JsonObject): Labels | null {
   return labels;
 }
 
-type Series = SampleIdentity | Rejection;
+function instantOf(at: unknown, reader: FieldReader): number | null {
+  if (typeof at !== 'number') return reader.fail('wrong_type', 'value[0]', kindOf(at));
+  return reader.instantMs(epochMs(at, 's') ?? Number.NaN, 'value[0]');
+}
 
 function openParser(context: SourceContext): RecordParser {
-  const options = readOptions('prometheus-json', context, { node: { kind: 'text' }, metric: { kind: 'text' } });
+  const options = readOptions('prometheus-json', context, { ...SERIES_OPTIONS, metric: { kind: 'text' } });
   const unnamed = options.text('metric');
-  if (unnamed !== null && metricColumn(unnamed) === null) {
+  if (unnamed !== null && meaningOf(unnamed) === null) {
     const where = 'options of source prometheus-json: metric';
-    throw new KashiError('config_invalid', 'unknown metric', { where, allowed: 'a DCGM metric that kashi stores', found: unnamed });
+    throw new KashiError('config_invalid', 'unknown metric', { where, allowed: 'a metric that kashi stores', found: unnamed });
   }
-  const groups = new SampleGroups(context.siteId);
-  // Points of one series share the metric object, so its labels are read once.
-  const seen = new WeakMap<JsonObject, Series>();
-
-  function seriesOf(metric: JsonObject): Series {
-    const known = seen.get(metric);
-    if (known !== undefined) return known;
-    const labels = labelsOf(metric);
-    const series = labels === null ? reject('wrong_shape', 'metric') : identify(labels, options.text('node'));
-    seen.set(metric, series);
-    return series;
-  }
-
+  const samples = new SeriesSamples(context.siteId, namingOf(options));
   return {
     parse(record, place, emit): Outcome {
       if (!(record instanceof SeriesPoint)) return refuseDocument(record);
       const { metric, point } = record;
       const name = metric['__name__'] ?? unnamed;
       if (typeof name !== 'string') return reject('missing_field', 'metric.__name__', kindOf(name));
-      const column = metricColumn(name);
-      if (column === null) return 'valid';
+      const meaning = meaningOf(name);
+      if (meaning === null) return 'valid';
       if (point === NO_POINT) return 'blank';
       if (!Array.isArray(point) || point.length !== 2) return reject('wrong_shape', 'value', kindOf(point));
-
-      const reader = new FieldReader();
-      const series = seriesOf(metric);
-      if ('reason' in series) reader.fail(series.reason, series.field ?? 'metric', series.found);
-      const [at, text] = point as [unknown, unknown];
-      const instantMs = typeof at === 'number' ? reader.instantMs(epochMs(at, 's') ?? Number.NaN, 'value[0]') : null;
-      if (typeof at !== 'number') reader.fail('wrong_type', 'value[0]', kindOf(at));
-      const value = typeof text === 'string' ? readMetricValue(column, text, reader) : reader.fail('wrong_type', column, kindOf(text));
-      if (reader.rejection !== null || 'reason' in series || instantMs === null || value === null) {
-        return reader.rejection ?? reject('wrong_shape');
-      }
-      if (!groups.add(series, instantMs, column, value, place.line)) return reject('duplicate_series', name);
-      groups.relieve(emit);
-      return 'valid';
+      const [at, value] = point as [unknown, unknown];
+      if (typeof value !== 'string') return reject('wrong_type', meaning.column, kindOf(value));
+      // Points of one series share the metric object, so its labels are read once.
+      const labels = (): Labels | null => labelsOf(metric);
+      return samples.add({ name, meaning, series: metric, labels, instantMs: (reader) => instantOf(at, reader), value }, place, emit);
     },
-    finish: (emit) => groups.drain(emit),
+    finish: (emit) => samples.drain(emit),
   };
 }
 

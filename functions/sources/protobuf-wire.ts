@@ -53,10 +53,14 @@ export class WireReader {
     return this.fail();
   }
 
-  /** An int64: two's complement in ten bytes when negative. */
+  /** An int64: two's complement in ten bytes when negative. Beyond ±2^53 it is rounded. */
   int64(): number {
+    const start = this.at;
     const value = this.varint();
-    return value >= 2 ** 63 ? value - 2 ** 64 : value;
+    if (value < 2 ** 53 || this.failed) return value;
+    let exact = 0n;
+    for (let at = this.at - 1; at >= start; at--) exact = exact * 128n + BigInt(this.bytes[at]! & 0x7f);
+    return Number(BigInt.asIntN(64, exact));
   }
 
   /** A double with its bits, because a NaN may carry a meaning. */

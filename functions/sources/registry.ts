@@ -6,7 +6,10 @@ import { dcgmText } from './dcgm-text.ts';
 import { envoyAiGateway } from './envoy-ai-gateway.ts';
 import { higress } from './higress.ts';
 import { kong } from './kong.ts';
+import { kubeletPodresources } from './kubelet-podresources.ts';
+import { kubernetesAudit } from './kubernetes-audit.ts';
 import { kubernetesPods } from './kubernetes-pods.ts';
+import { kueue } from './kueue.ts';
 import { litellm } from './litellm.ts';
 import { newApi } from './new-api.ts';
 import { npuExporter } from './npu-exporter.ts';
@@ -17,6 +20,8 @@ import { prometheusJson } from './prometheus-json.ts';
 import { prometheusRemoteWrite } from './prometheus-remote-write.ts';
 import { slurmSacct } from './slurm-sacct.ts';
 import type { Source } from './source.ts';
+import { volcano } from './volcano.ts';
+import { yunikorn } from './yunikorn.ts';
 
 /** To add a source: one file, one entry here, one fixture folder. */
 export const SOURCES: readonly Source[] = [
@@ -27,6 +32,11 @@ export const SOURCES: readonly Source[] = [
   prometheusJson,
   kubernetesPods,
   slurmSacct,
+  kubernetesAudit,
+  kubeletPodresources,
+  volcano,
+  yunikorn,
+  kueue,
   apisix,
   bedrock,
   envoyAiGateway,

@@ -1,30 +1,16 @@
 /**
- * `slurm-sacct`: job accounting as `sacct -P` prints it → one observation of one allocation a line.
+ * `slurm-sacct`: job accounting as `sacct -P` prints it (`sacct --json` is slurm-json.ts) → one observation of one allocation a line.
  * Job steps, pending jobs and jobs without accelerators are blank: they are no allocation of accelerators.
  * Suspended time is not subtracted: Slurm takes the CPUs back, whether it takes the GPUs is the site's policy.
  */
 import { epochMs } from './epoch.ts';
-import { FieldReader, MAX_TEXT } from './fields.ts';
+import { FieldReader } from './fields.ts';
 import { type Cells, DEFAULT_COLUMNS, isSacctHeader, SacctLines } from './sacct-columns.ts';
+import { isHolding, isPending, jobRow, nodeList, stateWord } from './slurm-job.ts';
+import { slurmJson } from './slurm-json.ts';
 import { readSacctOptions, type SacctOptions, SLURM_SACCT } from './slurm-options.ts';
 import { tresAccelerators } from './slurm-tres.ts';
 import { type Hold, kindOf, type Outcome, type RecordParser, type Row, reject, type Source, type SourceContext } from './source.ts';
-
-/** Job states of the sacct manual, by what they say about the allocation. */
-const PENDING: readonly string[] = ['PENDING', 'REVOKED'];
-const HOLDING: readonly string[] = ['RUNNING', 'SUSPENDED', 'RESIZING'];
-const ENDED: readonly string[] = [
-  'BOOT_FAIL',
-  'CANCELLED',
-  'COMPLETED',
-  'DEADLINE',
-  'FAILED',
-  'NODE_FAIL',
-  'OUT_OF_MEMORY',
-  'PREEMPTED',
-  'REQUEUED',
-  'TIMEOUT',
-];
 
 const NO_TIME: readonly string[] = ['', 'Unknown', 'None', 'N/A', 'INVALID'];
 const EPOCH = /^\d{9,11}$/;
@@ -38,26 +24,9 @@ function instantOf(cells: Cells, column: string, zone: string | null, reader: Fi
   return reader.isoInstant(text, column, zone);
 }
 
-/** 'CANCELLED by 102216' → 'CANCELLED'. */
 function stateOf(cells: Cells, reader: FieldReader): string | null {
   const text = reader.text(cells.get('state'), 'state', true);
-  if (text === null) return null;
-  const word = text.split(' ', 1)[0]!;
-  return [...PENDING, ...HOLDING, ...ENDED].includes(word) ? word : reader.fail('unknown_state', 'state', kindOf(text));
-}
-
-/** BOOT_FAIL is a node that could not be started; a requeued or cancelled job is the provider's fault when its reason says preemption. */
-function faultOf(state: string, cells: Cells): 'node_lost' | 'preempted' | null {
-  if (state === 'NODE_FAIL' || state === 'BOOT_FAIL') return 'node_lost';
-  if (state === 'PREEMPTED') return 'preempted';
-  const said = `${cells.get('state') ?? ''} ${cells.get('reason') ?? ''}`;
-  return (state === 'REQUEUED' || state === 'CANCELLED') && /preempt/i.test(said) ? 'preempted' : null;
-}
-
-/** Node list as printed; 'None assigned' and lists too long to store are null. */
-function nodesOf(cells: Cells, reader: FieldReader): string | null {
-  const text = cells.get('nodelist') ?? '';
-  return text === 'None assigned' || text.length > MAX_TEXT ? null : reader.text(text, 'nodelist');
+  return text === null ? null : stateWord(text, 'state', reader);
 }
 
 /**
@@ -65,7 +34,7 @@ function nodesOf(cells: Cells, reader: FieldReader): string | null {
  * Errors: missing_field for an ended job without an end, end_before_start.
  */
 function endOf(cells: Cells, state: string, startAtMs: number, zone: string | null, reader: FieldReader): number | null {
-  if (HOLDING.includes(state)) return null;
+  if (isHolding(state)) return null;
   const endAtMs = instantOf(cells, 'end', zone, reader);
   if (endAtMs === null) return reader.fail('missing_field', 'end', null);
   return endAtMs < startAtMs ? reader.fail('end_before_start', 'end', `${startAtMs - endAtMs} ms`) : endAtMs;
@@ -83,7 +52,7 @@ function parseJob(cells: Cells, context: SourceContext, options: SacctOptions, e
   const tres = cells.get('alloctres');
   if (tres === undefined) return reject('missing_field', 'alloctres', 'absent');
   const accelerators = tresAccelerators(tres, options.gres, options.declared);
-  if (accelerators === null || PENDING.includes(state)) return 'blank';
+  if (accelerators === null || isPending(state)) return 'blank';
   if ('reason' in accelerators) return accelerators;
 
   const submitAtMs = instantOf(cells, 'submit', zone, reader);
@@ -92,30 +61,15 @@ function parseJob(cells: Cells, context: SourceContext, options: SacctOptions, e
   if (submitAtMs === null) return reject('missing_field', 'submit');
   if (startAtMs === null) return 'blank';
   const endAtMs = endOf(cells, state, startAtMs, zone, reader);
-  const cluster = reader.text(cells.get('cluster'), 'cluster') ?? options.cluster ?? context.siteId;
+  const cluster = reader.text(cells.get('cluster'), 'cluster');
   const tenantKey = reader.text(cells.get(options.tenantColumn), options.tenantColumn);
   const queue = reader.text(cells.get('partition'), 'partition');
-  const node = nodesOf(cells, reader);
+  const node = nodeList(cells.get('nodelist'), 'nodelist', reader);
   if (reader.rejection !== null) return reader.rejection;
-  emit({
-    native_id: `${cluster}|${rawId}|${submitAtMs}`,
-    observed_at_ms: endAtMs ?? context.receivedAtMs,
-    workload_id: `${cluster}/${jobId}`,
-    tenant_key: tenantKey,
-    site_id: context.siteId,
-    node,
-    job_id: rawId,
-    queue,
-    resource_name: accelerators.resourceName,
-    accelerator_model: accelerators.model,
-    accelerator_count: accelerators.count,
-    start_at_ms: startAtMs,
-    running_at_ms: startAtMs,
-    end_at_ms: endAtMs,
-    end_kind: endAtMs === null ? null : 'observed',
-    state,
-    fault: faultOf(state, cells),
-  });
+  const said = `${cells.get('state') ?? ''} ${cells.get('reason') ?? ''}`;
+  emit(
+    jobRow({ jobId, rawId, cluster, submitAtMs, startAtMs, endAtMs, state, said, tenantKey, queue, node, accelerators }, context, options),
+  );
   return 'valid';
 }
 
@@ -169,7 +123,9 @@ export const slurmSacct: Source = {
   name: SLURM_SACCT,
   fact: 'allocation_event',
   framing: 'text',
+  shapes: [slurmJson],
   detect: (head) => {
+    if (slurmJson.detect(head)) return true;
     const line =
       head.text
         .split('\n')

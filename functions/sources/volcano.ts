@@ -36,7 +36,10 @@ function phaseWord(value: unknown, field: string, reader: FieldReader): string |
 function jobPhases(job: JsonObject, reader: FieldReader): Phase[] {
   const status = child(job, 'status') ?? {};
   const state = child(status, 'state');
-  const said = [...objects(status['conditions']).map((one) => ({ word: one['status'], at: one['lastTransitionTime'], reason: null })), ...(state === null ? [] : [{ word: state['phase'], at: state['lastTransitionTime'], reason: state['reason'] ?? null }])];
+  const said = [
+    ...objects(status['conditions']).map((one) => ({ word: one['status'], at: one['lastTransitionTime'], reason: null })),
+    ...(state === null ? [] : [{ word: state['phase'], at: state['lastTransitionTime'], reason: state['reason'] ?? null }]),
+  ];
   return said.flatMap(({ word, at, reason }) => {
     const phase = phaseWord(word, 'status.state.phase', reader);
     const atMs = reader.isoInstant(at, 'status.state.lastTransitionTime', null, false);

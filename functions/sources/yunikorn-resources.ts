@@ -22,7 +22,8 @@ export function resourceAccelerators(values: ReadonlyMap<string, unknown>, catal
   const quantities = new Map<string, number>();
   for (const [name, value] of values) {
     if (!catalog.concerns(name)) continue;
-    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) return reject('not_an_integer', `resource.${name}`, kindOf(value));
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
+      return reject('not_an_integer', `resource.${name}`, kindOf(value));
     quantities.set(name, value);
   }
   const held = catalog.held(quantities);

@@ -3,43 +3,17 @@
  * application, and what each answer could still tell, from which lost events are found. One allocation appears as application, node
  * and user-group event: the application's counts, the node's adds where it is.
  */
-import { kindOf, type Outcome, type RecordParser, type Row, reject, type Source, type SourceContext } from './source.ts';
-import { child, FieldReader, isObject, type JsonObject } from './fields.ts';
+
 import type { ResourceCatalog } from './accelerator-resources.ts';
 import { epochMs } from './epoch.ts';
+import { child, FieldReader, isObject, type JsonObject } from './fields.ts';
 import { objects } from './pod-status.ts';
 import { readSchedulerOptions } from './scheduler-options.ts';
+import { kindOf, type Outcome, type RecordParser, type Row, reject, type Source, type SourceContext } from './source.ts';
+import { CHANGE, DETAIL, RELEASES, STATES, TYPE } from './yunikorn-numbers.ts';
 import { allocationUid, resourceAccelerators, resourceValues } from './yunikorn-resources.ts';
 
 const YUNIKORN = 'yunikorn';
-
-/** Numbers of si.EventRecord; zero values are left out of the JSON. */
-const TYPE = { app: 2, node: 3, queue: 4 } as const;
-const CHANGE = { set: 1, add: 2, remove: 3 } as const;
-const DETAIL = { appAlloc: 200, nodeAlloc: 303, queueApp: 405 } as const;
-
-/** Why an allocation ended. REPLACED is a placeholder whose pod gives way to the real one, which has an allocation of its own. */
-const RELEASES: ReadonlyMap<number, { readonly reason: string; readonly fault: 'preempted' | 'node_lost' | null }> = new Map([
-  [DETAIL.appAlloc, { reason: 'ALLOC_REMOVED', fault: null }],
-  [500, { reason: 'ALLOC_CANCEL', fault: null }],
-  [501, { reason: 'ALLOC_PREEMPT', fault: 'preempted' as const }],
-  [502, { reason: 'ALLOC_TIMEOUT', fault: null }],
-  [503, { reason: 'ALLOC_REPLACED', fault: null }],
-  [504, { reason: 'ALLOC_NODEREMOVED', fault: 'node_lost' as const }],
-]);
-
-/** Application states that an event sets. */
-const STATES: ReadonlyMap<number, string> = new Map([
-  [204, 'accepted'],
-  [205, 'starting'],
-  [206, 'running'],
-  [207, 'completing'],
-  [208, 'completed'],
-  [209, 'failing'],
-  [210, 'failed'],
-  [211, 'resuming'],
-  [212, 'expired'],
-]);
 
 /** The envelope of one batch answer, made by `units`: what the answer says about the scheduler's own log. */
 interface Page {
@@ -169,7 +143,16 @@ function parseApplication(application: JsonObject, context: SourceContext, catal
   }
   if (reader.rejection !== null) return reader.rejection;
   const native_id = `application|${name}|${submittedAtMs}`;
-  emit({ native_id, observed_at_ms: submittedAtMs, site_id: context.siteId, kind: 'application', event: 'queued', name, workload_id: name, queue });
+  emit({
+    native_id,
+    observed_at_ms: submittedAtMs,
+    site_id: context.siteId,
+    kind: 'application',
+    event: 'queued',
+    name,
+    workload_id: name,
+    queue,
+  });
   for (const row of rows) emit(row);
   return 'valid';
 }

@@ -9,6 +9,8 @@ export const PUBLIC_VIEWS = [
   'fct_allocation',
   'fct_gpu_sample',
   'fct_workload_efficiency',
+  'fct_reservation',
+  'fct_source_gap',
   'bill_line',
   'bill',
   'bill_unrated',
@@ -16,7 +18,7 @@ export const PUBLIC_VIEWS = [
 ] as const;
 
 /** Large row sets that are read once per question stay views; small ones that several models read become tables. */
-const STREAMED = new Set(['stg_token_usage', 'fct_token_usage', 'fct_gpu_sample', 'fct_sample_slice']);
+const STREAMED = new Set(['stg_token_usage', 'stg_observation', 'fct_token_usage', 'fct_gpu_sample', 'fct_sample_slice']);
 
 export function loadModels(files: readonly SqlFile[]): readonly Model[] {
   return files.map(parseModel);

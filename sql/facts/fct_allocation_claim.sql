@@ -1,7 +1,7 @@
 -- The names under which an allocation claims samples, hour by hour inside the billed periods.
 -- Grain: one allocation, period, claim name and hour
 -- Key: allocation_id, period, claim, hour_ms
--- Inputs: fct_allocation, ref_period
+-- Inputs: fct_allocation, stg_job_pod, ref_period
 -- Columns:
 --   allocation_id varchar: allocation
 --   period varchar: yyyy-mm
@@ -10,7 +10,7 @@
 --   hour_ms bigint [epoch ms UTC]: start of the hour
 --   start_ms bigint [epoch ms UTC]: inclusive, inside hour, allocation and period
 --   end_ms bigint [epoch ms UTC]: exclusive
--- Rules: a device that is named by its index is claimed as node/index; where the node is not one, the index claims nothing.
+-- Rules: an HPC job claims also by the names of the pods that run for it. A device that is named by its index is claimed as node/index; where the node is not one, the index claims nothing.
 -- Source: SPEC 5
 with
 held as (
@@ -29,6 +29,24 @@ held as (
   inner join ref_period as periods
     on allocations.start_at_ms < periods.clip_ms
     and allocations.end_at_ms > periods.start_ms
+  union all
+  select
+    jobs.allocation_id,
+    periods.period,
+    jobs.site_id,
+    pods.namespace,
+    pods.pod,
+    cast(null as varchar) as job_id,
+    pods.device_ids,
+    pods.node,
+    greatest(greatest(jobs.start_at_ms, pods.start_at_ms), periods.start_ms) as start_ms,
+    least(least(jobs.end_at_ms, coalesce(pods.end_at_ms, jobs.end_at_ms)), periods.clip_ms) as end_ms
+  from stg_job_pod as pods
+  inner join fct_allocation as jobs
+    on jobs.allocation_id = pods.job_allocation_id
+  inner join ref_period as periods
+    on greatest(jobs.start_at_ms, pods.start_at_ms) < periods.clip_ms
+    and least(jobs.end_at_ms, coalesce(pods.end_at_ms, jobs.end_at_ms)) > periods.start_ms
 ),
 claims as (
   select allocation_id, period, site_id, start_ms, end_ms, 'pod:' || namespace || '/' || pod as claim from held where namespace is not null and pod is not null

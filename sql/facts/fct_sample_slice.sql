@@ -63,21 +63,42 @@ claimed as (
   select spans.*, 'dev:' || device_id as claim from spans
   union all
   select spans.*, 'dev:' || node || '/' || device_id as claim from spans
+),
+cut as (
+  select claimed.*, start_ms - mod(start_ms, 3600000) as hour_ms from claimed
 )
 select
-  claimed.site_id,
-  claimed.claim,
+  site_id,
+  claim,
+  hour_ms,
+  node,
+  device_id,
+  accelerator_model,
+  sampled_at_ms,
+  start_ms,
+  least(end_ms, hour_ms + 3600000) as end_ms,
+  tensor_ppm,
+  sm_clock_mhz,
+  gpu_util_ppm,
+  xid,
+  xid_before
+from cut
+union all
+select
+  cut.site_id,
+  cut.claim,
   hours.hour_ms,
-  claimed.node,
-  claimed.device_id,
-  claimed.accelerator_model,
-  claimed.sampled_at_ms,
-  greatest(claimed.start_ms, hours.hour_ms) as start_ms,
-  least(claimed.end_ms, hours.hour_ms + 3600000) as end_ms,
-  claimed.tensor_ppm,
-  claimed.sm_clock_mhz,
-  claimed.gpu_util_ppm,
-  claimed.xid,
-  claimed.xid_before
-from claimed
-cross join unnest(sequence(claimed.start_ms - mod(claimed.start_ms, 3600000), claimed.end_ms - 1, 3600000)) as hours (hour_ms)
+  cut.node,
+  cut.device_id,
+  cut.accelerator_model,
+  cut.sampled_at_ms,
+  hours.hour_ms as start_ms,
+  least(cut.end_ms, hours.hour_ms + 3600000) as end_ms,
+  cut.tensor_ppm,
+  cut.sm_clock_mhz,
+  cut.gpu_util_ppm,
+  cut.xid,
+  cut.xid_before
+from cut
+cross join unnest(sequence(cut.hour_ms + 3600000, cut.end_ms - 1, 3600000)) as hours (hour_ms)
+where cut.end_ms > cut.hour_ms + 3600000

@@ -20,3 +20,5 @@ create macro div_half_up(n, d) as cast(case when n >= 0
 
 -- Lists only: the shared SQL has no maps.
 create macro cardinality(elements) as len(elements);
+
+create macro array_join(elements, separator) as array_to_string(elements, separator);

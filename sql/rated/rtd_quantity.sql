@@ -81,6 +81,7 @@ holders as (
     and coalesce(matches.product, '') = coalesce(allocations.accelerator_model, '')
     and matches.meter = 'gpu_hours'
     and coalesce(matches.tenant_id, '') = coalesce(allocations.tenant_id, '')
+  where pieces.gpu_ms > 0
   group by
     pieces.period, pieces.kind, coalesce(allocations.tenant_id, ''),
     coalesce(case when allocations.tenant_id is null then allocations.tenant_key end, ''),

@@ -8,8 +8,9 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { sumDecimals } from '../../functions/domain/money.ts';
+import { defineModels } from '../../functions/warehouse/run.ts';
 import { type TestCentre, testCentre } from '../support/centre.ts';
-import { type PlainLine, type PlainUnrated, plainLines, plainUnrated } from './plain-bill.ts';
+import { type PlainLine, type PlainUnrated, plainLines, plainUnrated } from '../support/plain-bill.ts';
 
 interface ExpectedBill {
   readonly period: string;
@@ -68,8 +69,19 @@ async function billed(centre: TestCentre, expected: Expected | null): Promise<Om
     const lines = document.bills.flatMap((bill) => bill.lines.map((line) => ({ ...line, tenant_id: bill.tenant_id })));
     const broken = checks.filter(({ kind, rows }) => kind === 'equation' && rows > 0).map(({ name }) => name);
     assert.deepEqual(broken, [], 'every equation holds');
-    assert.equal(new Set([...lines, ...document.unrated].map(({ line_id }) => line_id)).size, lines.length + document.unrated.length, 'line ids are unique');
-    assert.equal(document.total, sumDecimals(lines.map(({ amount }) => amount), 2), 'the bill is the sum of its rounded lines');
+    assert.equal(
+      new Set([...lines, ...document.unrated].map(({ line_id }) => line_id)).size,
+      lines.length + document.unrated.length,
+      'line ids are unique',
+    );
+    assert.equal(
+      document.total,
+      sumDecimals(
+        lines.map(({ amount }) => amount),
+        2,
+      ),
+      'the bill is the sum of its rounded lines',
+    );
     const { residual, ...counted } = document.equations.lines;
     assert.equal(residual, 0, 'no landed line is lost');
     equation = counted;
@@ -78,17 +90,21 @@ async function billed(centre: TestCentre, expected: Expected | null): Promise<Om
       total: document.total,
       lines: lines.map(plainLines),
       unrated: document.unrated.map(plainUnrated),
-      findings: checks.filter(({ kind, rows }) => kind === 'finding' && rows > 0).map(({ name }) => name).sort(),
+      findings: checks
+        .filter(({ kind, rows }) => kind === 'finding' && rows > 0)
+        .map(({ name }) => name)
+        .sort(),
     });
   }
-  const given = Object.fromEntries(Object.entries({ received_at: expected?.received_at, ingest: expected?.ingest }).filter(([, value]) => value !== undefined));
+  const given = Object.fromEntries(
+    Object.entries({ received_at: expected?.received_at, ingest: expected?.ingest }).filter(([, value]) => value !== undefined),
+  );
   return { ...given, equation, ...(expected?.gpu_ms === undefined ? {} : { gpu_ms: await wholeGpuMs(centre) }), bills };
 }
 
 /** Workload → gpu_ms of its whole allocations, after checking that the pieces of every month add up to it. */
 async function wholeGpuMs(centre: TestCentre): Promise<Record<string, string>> {
   return await centre.session(null, async ({ warehouse, models }) => {
-    const { defineModels } = await import('../../functions/warehouse/run.ts');
     await defineModels(warehouse, models, ['rtd_allocation_piece']);
     const { rows } = await warehouse.query(`
       select wholes.workload_id, cast(sum(wholes.gpu_ms) as varchar), cast(sum(pieces.gpu_ms) as varchar)

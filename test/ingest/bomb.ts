@@ -9,7 +9,11 @@ let peak = before;
 let bytes = 0;
 let reason = 'none';
 try {
-  for await (const chunk of readBounded(createReadStream(path), { ...DEFAULT_LIMITS, ratio: Number(ratio), objectBytes: 512 * 1024 ** 2 })) {
+  for await (const chunk of readBounded(createReadStream(path), {
+    ...DEFAULT_LIMITS,
+    ratio: Number(ratio),
+    objectBytes: 512 * 1024 ** 2,
+  })) {
     bytes += chunk.length;
     peak = Math.max(peak, process.memoryUsage.rss());
   }

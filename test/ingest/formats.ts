@@ -28,7 +28,18 @@ function iso(n: number): string {
 type Change = Readonly<Record<string, unknown>>;
 
 function payload(n: number, change: Change = {}): string {
-  return JSON.stringify({ litellm_call_id: `call-${n}`, call_type: 'acompletion', status: 'success', startTime: DAY_S + n, model: 'm', prompt_tokens: 10, completion_tokens: 5, total_tokens: 15, metadata: { user_api_key_team_id: 'team', usage_object: { prompt_tokens: 10, completion_tokens: 5 } }, ...change });
+  return JSON.stringify({
+    litellm_call_id: `call-${n}`,
+    call_type: 'acompletion',
+    status: 'success',
+    startTime: DAY_S + n,
+    model: 'm',
+    prompt_tokens: 10,
+    completion_tokens: 5,
+    total_tokens: 15,
+    metadata: { user_api_key_team_id: 'team', usage_object: { prompt_tokens: 10, completion_tokens: 5 } },
+    ...change,
+  });
 }
 
 /** What makes any JSON line unreadable, before its fields are looked at. */
@@ -88,7 +99,34 @@ export const DCGM_TEXT: Format = {
 };
 
 function job(n: number, change: Readonly<Record<number, string>> = {}): string {
-  const cells = [`${n}`, `${n}`, 'hpc', 'gpu', 'normal', 'physics', 'g', '1', 'u', '1', iso(0).slice(0, 19), iso(0).slice(0, 19), iso(n).slice(0, 19), iso(n + 60).slice(0, 19), '00:01:00', '0:0', 'COMPLETED', '1', '8', '8', '1G', 'cpu=8', 'cpu=8,gres/gpu=2', '01:00:00', 'n1', 'name'];
+  const cells = [
+    `${n}`,
+    `${n}`,
+    'hpc',
+    'gpu',
+    'normal',
+    'physics',
+    'g',
+    '1',
+    'u',
+    '1',
+    iso(0).slice(0, 19),
+    iso(0).slice(0, 19),
+    iso(n).slice(0, 19),
+    iso(n + 60).slice(0, 19),
+    '00:01:00',
+    '0:0',
+    'COMPLETED',
+    '1',
+    '8',
+    '8',
+    '1G',
+    'cpu=8',
+    'cpu=8,gres/gpu=2',
+    '01:00:00',
+    'n1',
+    'name',
+  ];
   return cells.map((cell, index) => change[index] ?? cell).join('|');
 }
 
@@ -117,7 +155,12 @@ function pod(n: number, change: { metadata?: Change; status?: Change; gpus?: unk
     kind: 'Pod',
     metadata: { uid: `uid-${n}`, namespace: 'team', name: `pod-${n}`, creationTimestamp: iso(n), ...change.metadata },
     spec: { nodeName: 'node-1', containers: [{ name: 'main', resources: { limits: { 'nvidia.com/gpu': change.gpus ?? '1' } } }] },
-    status: { phase: 'Running', startTime: iso(n), conditions: [{ type: 'PodScheduled', status: 'True', lastTransitionTime: iso(n) }], ...change.status },
+    status: {
+      phase: 'Running',
+      startTime: iso(n),
+      conditions: [{ type: 'PodScheduled', status: 'True', lastTransitionTime: iso(n) }],
+      ...change.status,
+    },
   });
 }
 
@@ -143,7 +186,9 @@ export const PODS: Format = {
 };
 
 function cells(n: number, change: Readonly<Record<number, string>> = {}): string {
-  return [`request-${n}`, String((DAY_S + n) * 1000), 'team', 'm', '10', '5', '"said ""hi"", left"'].map((cell, index) => change[index] ?? cell).join(',');
+  return [`request-${n}`, String((DAY_S + n) * 1000), 'team', 'm', '10', '5', '"said ""hi"", left"']
+    .map((cell, index) => change[index] ?? cell)
+    .join(',');
 }
 
 export const MAPPED: Format = {

@@ -39,10 +39,28 @@ describe('depth', () => {
 });
 
 describe('duplicate keys', () => {
-  const duplicates = ['{"a":1,"a":1}', '{"x":{"a":1,"b":2,"a":3}}', '[{"a":1},{"b":1,"b":2}]', '{"a":1,"\\u0061":2}', '{"\\u0061":1,"a":2}', '{"__proto__":1,"__proto__":2}', '{"\\u005f_proto__":1,"__proto__":2}', '{"":1,"":2}', '{"a\\\\":1,"a\\\\":2}', '{"键":1,"\\u952e":2}'];
+  const duplicates = [
+    '{"a":1,"a":1}',
+    '{"x":{"a":1,"b":2,"a":3}}',
+    '[{"a":1},{"b":1,"b":2}]',
+    '{"a":1,"\\u0061":2}',
+    '{"\\u0061":1,"a":2}',
+    '{"__proto__":1,"__proto__":2}',
+    '{"\\u005f_proto__":1,"__proto__":2}',
+    '{"":1,"":2}',
+    '{"a\\\\":1,"a\\\\":2}',
+    '{"键":1,"\\u952e":2}',
+  ];
   for (const text of duplicates) it(`refuses ${text}`, () => assert.equal(parsed(text), 'duplicate_key'));
 
-  const distinct = ['{"a":{"a":{"a":1}}}', '[{"a":1},{"a":1}]', '{"a":"a","b":"a"}', '{"a\\\\":1,"a":2}', '{"a":["a","a"]}', '{"A":1,"a":2}'];
+  const distinct = [
+    '{"a":{"a":{"a":1}}}',
+    '[{"a":1},{"a":1}]',
+    '{"a":"a","b":"a"}',
+    '{"a\\\\":1,"a":2}',
+    '{"a":["a","a"]}',
+    '{"A":1,"a":2}',
+  ];
   for (const text of distinct) it(`accepts ${text}`, () => assert.deepEqual(parsed(text), standard(text)));
 
   it('keeps __proto__ as a plain key', () => {
@@ -81,7 +99,16 @@ describe('integers', () => {
     it(`${digits.slice(0, 24)} stays what it is`, () => assert.deepEqual(parsed(`{"n":[${digits}]}`), { value: { n: [value] } }));
   }
   it('digits inside a string are text', () => assert.deepEqual(parsed('["99999999999999999999"]'), { value: ['99999999999999999999'] }));
-  for (const text of ['{99999999999999999999:1}', '[0099999999999999999999]', '[-099999999999999999]', '[99999999999999999999x]', '[+99999999999999999999]', '[99999999999999999999 1]', 'NaN', '[Infinity]']) {
+  for (const text of [
+    '{99999999999999999999:1}',
+    '[0099999999999999999999]',
+    '[-099999999999999999]',
+    '[99999999999999999999x]',
+    '[+99999999999999999999]',
+    '[99999999999999999999 1]',
+    'NaN',
+    '[Infinity]',
+  ]) {
     it(`${text} is as wrong as JSON.parse says`, () => assert.equal(parsed(text), 'invalid_json'));
   }
 });
@@ -113,21 +140,32 @@ describe('text', () => {
 describe('properties', () => {
   it('every JSON value is read as JSON.parse reads it', () => {
     const exact = fc.json({ maxDepth: 6 }).filter((text) => !/\d{16}/.test(text));
-    fc.assert(fc.property(exact, (text) => assert.deepEqual(parsed(text), standard(text))), { numRuns: 1000 });
+    fc.assert(
+      fc.property(exact, (text) => assert.deepEqual(parsed(text), standard(text))),
+      { numRuns: 1000 },
+    );
   });
   it('a changed byte is refused, or read as JSON.parse reads it', () => {
-    const property = fc.property(fc.json({ maxDepth: 4 }), fc.nat(), fc.constantFrom(...'{}[]",:\\0123456789.eE- tn'), (text, at, character) => {
-      const place = at % (text.length + 1);
-      const changed = text.slice(0, place) + character + text.slice(place + 1);
-      const result = parsed(changed);
-      if (result === 'duplicate_key' || result === 'too_deep') return;
-      if (/\d{16}/.test(changed)) return;
-      assert.deepEqual(result, standard(changed));
-    });
+    const property = fc.property(
+      fc.json({ maxDepth: 4 }),
+      fc.nat(),
+      fc.constantFrom(...'{}[]",:\\0123456789.eE- tn'),
+      (text, at, character) => {
+        const place = at % (text.length + 1);
+        const changed = text.slice(0, place) + character + text.slice(place + 1);
+        const result = parsed(changed);
+        if (result === 'duplicate_key' || result === 'too_deep') return;
+        if (/\d{16}/.test(changed)) return;
+        assert.deepEqual(result, standard(changed));
+      },
+    );
     fc.assert(property, { numRuns: 2000 });
   });
   it('random bytes never throw', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => void parsed(bytes)), { numRuns: 1000 });
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => void parsed(bytes)),
+      { numRuns: 1000 },
+    );
   });
   it('a span in the middle of a buffer is read alone', () => {
     const property = fc.property(fc.json({ maxDepth: 3 }), fc.uint8Array({ maxLength: 20 }), (text, around) => {

@@ -30,7 +30,13 @@ describe('lines', () => {
   it('gives blank lines', () => assert.deepEqual(lines('\n\r\n \na'), ['', '', ' ', 'a']));
   it('skips a byte-order mark at the very start only', () => {
     const seen = readLines(bytesOf('\ufeffa\n\ufeffb'), [], WIDE, null);
-    assert.deepEqual(seen.map((one) => 'text' in one && [Buffer.from(one.text, 'latin1').toString('utf8'), one.byteStart]), [['a', 3], ['\ufeffb', 5]]);
+    assert.deepEqual(
+      seen.map((one) => 'text' in one && [Buffer.from(one.text, 'latin1').toString('utf8'), one.byteStart]),
+      [
+        ['a', 3],
+        ['\ufeffb', 5],
+      ],
+    );
     assert.deepEqual(lines('\ufeff'), []);
     assert.deepEqual(lines('ab'), ['ab']);
   });
@@ -62,9 +68,21 @@ describe('lines', () => {
 describe('quoted records', () => {
   it('a quoted cell holds delimiters, doubled quotes and line ends', () => {
     const seen = readLines(bytesOf('a,"b,1"\nc,"d""\r\ne\n"\nf\n'), [], WIDE, ',');
-    assert.deepEqual(seen.map((one) => 'text' in one && [one.text, one.line, one.lines]), [['a,"b,1"', 1, 1], ['c,"d""\r\ne\n"', 2, 3], ['f', 5, 1]]);
+    assert.deepEqual(
+      seen.map((one) => 'text' in one && [one.text, one.line, one.lines]),
+      [
+        ['a,"b,1"', 1, 1],
+        ['c,"d""\r\ne\n"', 2, 3],
+        ['f', 5, 1],
+      ],
+    );
   });
-  for (const [what, stray] of [['at a cell start', 'x,"y'], ['inside a cell', 'x,y"z'], ['behind a quoted cell', 'x,"y"z'], ['alone', '"']] as const) {
+  for (const [what, stray] of [
+    ['at a cell start', 'x,"y'],
+    ['inside a cell', 'x,y"z'],
+    ['behind a quoted cell', 'x,"y"z'],
+    ['alone', '"'],
+  ] as const) {
     it(`a stray quote ${what} costs one line`, () => {
       for (const rest of ['a,b\nc,d\n', 'a,"b"\nc,"d"\n', '"{""k"":1}",b\nc,"d,e"\n']) {
         const all = records(`h,i\n${stray}\n${rest}`);
@@ -96,7 +114,8 @@ describe('splitCsv', () => {
     ['"a\nb",c', ['a\nb', 'c']],
   ];
   for (const [text, cells] of good) it(`reads ${JSON.stringify(text)}`, () => assert.deepEqual(splitCsv(text, ','), cells));
-  for (const text of ['"', 'a"b', '"a"b', '"a', '"a" ,b', ' "a"', '"a""', 'a,"b']) it(`refuses ${JSON.stringify(text)}`, () => assert.equal(splitCsv(text, ','), null));
+  for (const text of ['"', 'a"b', '"a"b', '"a', '"a" ,b', ' "a"', '"a""', 'a,"b'])
+    it(`refuses ${JSON.stringify(text)}`, () => assert.equal(splitCsv(text, ','), null));
 
   it('gives back what was quoted', () => {
     const cell = fc.string({ unit: fc.constantFrom('a', ',', '"', '\n', '\r', ' ', '键') });
@@ -111,13 +130,18 @@ describe('chunk borders', () => {
   const text = fc.string({ unit: fc.constantFrom('a', 'b', ',', '"', '\n', '\r', '\r\n', '""', '键', '；', '\ufeff'), maxLength: 60 });
   for (const delimiter of [null, ',', '；']) {
     it(`every cut of every text gives the same records (${delimiter ?? 'lines'})`, () => {
-      const property = fc.property(text, fc.array(fc.nat(80), { maxLength: 8 }), fc.integer({ min: 1, max: 40 }), (content, cuts, maxBytes) => {
-        const bytes = bytesOf(content);
-        const whole = readLines(bytes, [], maxBytes, delimiter);
-        assert.deepEqual(readLines(bytes, cuts, maxBytes, delimiter), whole);
-        const everywhere = bytes.length === 0 ? [] : Array.from(bytes.keys());
-        assert.deepEqual(readLines(bytes, everywhere, maxBytes, delimiter), whole);
-      });
+      const property = fc.property(
+        text,
+        fc.array(fc.nat(80), { maxLength: 8 }),
+        fc.integer({ min: 1, max: 40 }),
+        (content, cuts, maxBytes) => {
+          const bytes = bytesOf(content);
+          const whole = readLines(bytes, [], maxBytes, delimiter);
+          assert.deepEqual(readLines(bytes, cuts, maxBytes, delimiter), whole);
+          const everywhere = bytes.length === 0 ? [] : Array.from(bytes.keys());
+          assert.deepEqual(readLines(bytes, everywhere, maxBytes, delimiter), whole);
+        },
+      );
       fc.assert(property, { numRuns: 1500 });
     });
   }

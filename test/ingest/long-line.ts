@@ -9,7 +9,12 @@ import { detectSource } from '../../functions/sources/detect.ts';
 import { isHold } from '../../functions/sources/source.ts';
 
 const path = process.argv[2] ?? '';
-const object: LandedObject = { name: path, bytes: statSync(path).size, lastModifiedMs: 0, open: () => createReadStream(path, { highWaterMark: 1 << 20 }) };
+const object: LandedObject = {
+  name: path,
+  bytes: statSync(path).size,
+  lastModifiedMs: 0,
+  open: () => createReadStream(path, { highWaterMark: 1 << 20 }),
+};
 const before = process.memoryUsage.rss();
 let peak = before;
 let hold: string | null = null;

@@ -9,7 +9,9 @@ const GOOD = '{"a":1,"b":[{"c":2}]}';
 const KiB = 1024;
 
 async function look(content: string | Uint8Array, limits = DEFAULT_LIMITS): Promise<{ document: boolean; json: unknown; blank: boolean }> {
-  const seen = await Promise.all([content.length < 10_000 ? 7 : 5000, 65_536, 1 << 24].map((chunk) => peek(landedObject(content, 'x', chunk), limits)));
+  const seen = await Promise.all(
+    [content.length < 10_000 ? 7 : 5000, 65_536, 1 << 24].map((chunk) => peek(landedObject(content, 'x', chunk), limits)),
+  );
   const [first, ...others] = seen.map(({ document, head, blank }) => ({ document: document !== null, json: head.json, blank }));
   for (const other of others) assert.equal(JSON.stringify(other), JSON.stringify(first), 'chunk borders change nothing');
   return first!;
@@ -24,8 +26,18 @@ describe('lines or one document', () => {
     ['a document behind blank lines', '\n\n{\n"a":1}\n'],
     ['a document with CRLF', '{\r\n"a":1\r\n}\r\n'],
     ['a document with a byte-order mark', '\ufeff{\n"a":1}\n'],
-    ['a large pretty array', JSON.stringify(Array.from({ length: 20_000 }, (_, n) => ({ n, text: 'x' })), null, 1)],
-    ['a large array with one record a line', `[\n${Array.from({ length: 20_000 }, (_, n) => `{"n":${n},"text":"xxxxxxxx"}`).join(',\n')}\n]`],
+    [
+      'a large pretty array',
+      JSON.stringify(
+        Array.from({ length: 20_000 }, (_, n) => ({ n, text: 'x' })),
+        null,
+        1,
+      ),
+    ],
+    [
+      'a large array with one record a line',
+      `[\n${Array.from({ length: 20_000 }, (_, n) => `{"n":${n},"text":"xxxxxxxx"}`).join(',\n')}\n]`,
+    ],
   ];
   for (const [what, text] of documents) {
     it(`${what} is a document`, async () => {
@@ -55,7 +67,8 @@ describe('lines or one document', () => {
     it(`${what} is read by lines`, async () => assert.equal((await look(text)).document, false));
   }
   it('a broken beginning does not hide what the lines are', async () => {
-    for (const bad of ['hello', '{"a":', '{"a":1,"a":2}', '\u0000', '[', '"x"', '3', 'null']) assert.deepEqual((await look(`${bad}\n${`${GOOD}\n`.repeat(4)}`)).json, JSON.parse(GOOD), bad);
+    for (const bad of ['hello', '{"a":', '{"a":1,"a":2}', '\u0000', '[', '"x"', '3', 'null'])
+      assert.deepEqual((await look(`${bad}\n${`${GOOD}\n`.repeat(4)}`)).json, JSON.parse(GOOD), bad);
   });
   it('a broken document stays one, and is undefined', async () => {
     assert.deepEqual(await look('{\n  "items": [\n    {\n      "a": 1,\n'), { document: true, json: undefined, blank: false });
@@ -64,11 +77,19 @@ describe('lines or one document', () => {
 
 describe('bounds', () => {
   const limits = { ...DEFAULT_LIMITS, documentBytes: 200 * KiB, lineBytes: 100 * KiB };
-  const items = (count: number): string => JSON.stringify(Array.from({ length: count }, (_, n) => ({ n })), null, 1);
+  const items = (count: number): string =>
+    JSON.stringify(
+      Array.from({ length: count }, (_, n) => ({ n })),
+      null,
+      1,
+    );
 
   it('a document at the limit is read, one above it is a fault', async () => {
     assert.equal((await look(items(10_000), limits)).document, true);
-    await assert.rejects(peek(landedObject(items(20_000)), limits), (error) => error instanceof ObjectFault && error.reason === 'document_too_large');
+    await assert.rejects(
+      peek(landedObject(items(20_000)), limits),
+      (error) => error instanceof ObjectFault && error.reason === 'document_too_large',
+    );
   });
   it('a document on one line may be longer than a line', async () => {
     const line = JSON.stringify(Array.from({ length: 10_000 }, (_, n) => ({ n, m: n })));
@@ -82,7 +103,11 @@ describe('bounds', () => {
 });
 
 describe('nothing', () => {
-  for (const [what, text] of [['an empty object', ''], ['blank lines', ' \n\r\n\t\n'], ['a byte-order mark alone', '\ufeff']] as const) {
+  for (const [what, text] of [
+    ['an empty object', ''],
+    ['blank lines', ' \n\r\n\t\n'],
+    ['a byte-order mark alone', '\ufeff'],
+  ] as const) {
     it(`${what} is blank`, async () => assert.deepEqual(await look(text), { document: false, json: undefined, blank: true }));
   }
   it('a NUL is not blank', async () => assert.equal((await look('\u0000')).blank, false));

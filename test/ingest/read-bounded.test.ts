@@ -13,10 +13,11 @@ import { compressionOf, readBounded } from '../../functions/ingest/read-bounded.
 import { bytesOf, inChunks, unpackedOrFault } from './support.ts';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const TEXT = bytesOf(`${Array.from({ length: 400 }, (_, n) => `{"n":${n},"id":"${(n * 7919).toString(36)}"}`).join('\n')}\n`);
+const TEXT = bytesOf(`${Array.from({ length: 120 }, (_, n) => `{"n":${n},"id":"${(n * 7919).toString(36)}"}`).join('\n')}\n`);
 const MORE = bytesOf('{"n":"second"}\n');
 const NOISE = bytesOf(randomBytes(2000).toString('hex'));
-const CHUNKS = [1, 7, 1000, 1 << 20];
+const CHUNKS = [1, 500, 1 << 20];
+const FEW_CHUNKS = [7, 1 << 20];
 const BROKEN = 'decompression_failed';
 
 /** The same answer however the raw bytes come. */
@@ -30,7 +31,10 @@ async function gives(bytes: Uint8Array, expected: Uint8Array): Promise<void> {
   assert.deepEqual(Buffer.from((await unpacked(bytes)) as Buffer), Buffer.from(expected));
 }
 
-const FORMATS = [['gzip', gzipSync], ['zstd', zstdCompressSync]] as const;
+const FORMATS = [
+  ['gzip', gzipSync],
+  ['zstd', zstdCompressSync],
+] as const;
 
 for (const [name, compress] of FORMATS) {
   describe(name, () => {
@@ -55,10 +59,12 @@ for (const [name, compress] of FORMATS) {
     });
     it('a cut second member is broken', async () => {
       const second = compress(MORE);
-      for (let cut = 1; cut < second.length; cut++) assert.equal(await unpacked(Buffer.concat([good, second.subarray(0, cut)])), BROKEN, `cut at ${cut}`);
+      for (let cut = 1; cut < second.length; cut++)
+        assert.equal(await unpacked(Buffer.concat([good, second.subarray(0, cut)]), FEW_CHUNKS), BROKEN, `cut at ${cut}`);
     });
     it('trailing garbage is broken', async () => {
-      for (const garbage of ['g', 'garbage', '\n', '{"a":1}\n']) assert.equal(await unpacked(Buffer.concat([good, bytesOf(garbage)])), BROKEN, garbage);
+      for (const garbage of ['g', 'garbage', '\n', '{"a":1}\n'])
+        assert.equal(await unpacked(Buffer.concat([good, bytesOf(garbage)])), BROKEN, garbage);
     });
     it('a changed byte is broken or changes nothing, and never throws anything else', async () => {
       const checked = name === 'gzip' ? good : zstdCompressSync(TEXT, { params: { [constants.ZSTD_c_checksumFlag]: 1 } });
@@ -84,10 +90,12 @@ describe('gzip alone', () => {
   const good = gzipSync(TEXT);
 
   it('zeros behind a member are padding', async () => {
-    for (const zeros of [1, 3, 512, 70_000]) await gives(Buffer.concat([good, Buffer.alloc(zeros)]), TEXT);
+    for (const zeros of [1, 3, 512, 9000]) await gives(Buffer.concat([good, Buffer.alloc(zeros)]), TEXT);
   });
-  it('a member behind padding counts', async () => await gives(Buffer.concat([good, Buffer.alloc(512), gzipSync(MORE)]), Buffer.concat([TEXT, MORE])));
-  it('garbage behind padding is broken', async () => assert.equal(await unpacked(Buffer.concat([good, Buffer.alloc(512), bytesOf('garbage')])), BROKEN));
+  it('a member behind padding counts', async () =>
+    await gives(Buffer.concat([good, Buffer.alloc(512), gzipSync(MORE)]), Buffer.concat([TEXT, MORE])));
+  it('garbage behind padding is broken', async () =>
+    assert.equal(await unpacked(Buffer.concat([good, Buffer.alloc(512), bytesOf('garbage')])), BROKEN));
   it('a wrong checksum or length is broken', async () => {
     for (let back = 1; back <= 8; back++) {
       const changed = Buffer.from(good);
@@ -111,14 +119,17 @@ describe('zstd alone', () => {
     const skippable = Buffer.from([0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 1, 2, 3, 4]);
     await gives(Buffer.concat([skippable, zstdCompressSync(TEXT), skippable, zstdCompressSync(MORE)]), Buffer.concat([TEXT, MORE]));
   });
-  it('zeros behind a frame are broken', async () => assert.equal(await unpacked(Buffer.concat([zstdCompressSync(TEXT), Buffer.alloc(9)])), BROKEN));
+  it('zeros behind a frame are broken', async () =>
+    assert.equal(await unpacked(Buffer.concat([zstdCompressSync(TEXT), Buffer.alloc(9)])), BROKEN));
 });
 
 describe('no compression', () => {
   it('passes bytes on', async () => {
-    for (const bytes of [TEXT, new Uint8Array(0), bytesOf('x'), Buffer.from([0x1f]), Buffer.from([0x28, 0xb5, 0x2f])]) await gives(bytes, bytes);
+    for (const bytes of [TEXT, new Uint8Array(0), bytesOf('x'), Buffer.from([0x1f]), Buffer.from([0x28, 0xb5, 0x2f])])
+      await gives(bytes, bytes);
   });
-  it('more than the limit is refused', async () => assert.equal(await unpackedOrFault(TEXT, 100, { ...DEFAULT_LIMITS, objectBytes: TEXT.length - 1 }), 'object_too_large'));
+  it('more than the limit is refused', async () =>
+    assert.equal(await unpackedOrFault(TEXT, 100, { ...DEFAULT_LIMITS, objectBytes: TEXT.length - 1 }), 'object_too_large'));
   it('an error of the object passes through', async () => {
     for (const bytes of [TEXT, gzipSync(NOISE)]) {
       async function* failing(): AsyncGenerator<Uint8Array> {
@@ -126,7 +137,7 @@ describe('no compression', () => {
         throw new Error('disk');
       }
       const drained = async (): Promise<void> => {
-        for await (const _ of readBounded(failing(), DEFAULT_LIMITS)) continue;
+        for await (const _ of readBounded(failing(), DEFAULT_LIMITS));
       };
       await assert.rejects(drained, /^Error: disk$/);
     }
@@ -163,7 +174,9 @@ describe('bombs, in a process of their own', () => {
   function burst(name: string, content: Uint8Array, ratio?: number): { reason: string; bytes: number; grownBytes: number } {
     const path = join(folder, name);
     writeFileSync(path, content);
-    return JSON.parse(execFileSync(process.execPath, [join(HERE, 'bomb.ts'), path, ...(ratio === undefined ? [] : [String(ratio)])], { encoding: 'utf8' })) as ReturnType<typeof burst>;
+    return JSON.parse(
+      execFileSync(process.execPath, [join(HERE, 'bomb.ts'), path, ...(ratio === undefined ? [] : [String(ratio)])], { encoding: 'utf8' }),
+    ) as ReturnType<typeof burst>;
   }
   const zeros = new Uint8Array(100 * 1024 ** 2);
 

@@ -1,6 +1,7 @@
 /** Landed objects in memory, and what a stage did with them. */
-import { LineReader } from '../../functions/ingest/lines.ts';
+
 import { DEFAULT_LIMITS, type Limits, ObjectFault } from '../../functions/ingest/limits.ts';
+import { LineReader } from '../../functions/ingest/lines.ts';
 import { readBounded } from '../../functions/ingest/read-bounded.ts';
 import type { LandedObject } from '../../functions/ports.ts';
 
@@ -19,7 +20,11 @@ export function landedObject(content: Uint8Array | string, name = 'object', chun
 }
 
 /** Everything that comes out, or the reason of the fault. */
-export async function unpackedOrFault(bytes: Uint8Array, chunkBytes = 65_536, limits: Limits = DEFAULT_LIMITS): Promise<Buffer | ObjectFault['reason']> {
+export async function unpackedOrFault(
+  bytes: Uint8Array,
+  chunkBytes = 65_536,
+  limits: Limits = DEFAULT_LIMITS,
+): Promise<Buffer | ObjectFault['reason']> {
   const chunks: Uint8Array[] = [];
   try {
     for await (const chunk of readBounded(inChunks(bytes, chunkBytes), limits)) chunks.push(chunk);
@@ -39,7 +44,8 @@ export type Seen =
 export function readLines(bytes: Uint8Array, cuts: readonly number[], maxBytes: number, delimiter: string | null): Seen[] {
   const seen: Seen[] = [];
   const reader = new LineReader(maxBytes, delimiter, {
-    record: (all, start, end, line, lines, byteStart) => void seen.push({ text: Buffer.from(all.subarray(start, end)).toString('latin1'), line, lines, byteStart }),
+    record: (all, start, end, line, lines, byteStart) =>
+      void seen.push({ text: Buffer.from(all.subarray(start, end)).toString('latin1'), line, lines, byteStart }),
     tooLong: (line, byteStart, byteEnd) => void seen.push({ tooLong: line, byteStart, byteEnd }),
   });
   const borders = [0, ...cuts.filter((cut) => cut > 0 && cut < bytes.length).sort((a, b) => a - b), bytes.length];

@@ -1,64 +1,10 @@
 /**
  * A second rater, written from the rules and not from the SQL: plain loops over plain facts, bigints only. It is slow and small on
  * purpose; the pipeline must give the same lines to the last digit (test/differential.test.ts).
- * Units: quantities and counts in millionths, prices in 10⁻¹⁰, factors and ratios in millionths, instants in epoch ms.
  */
-
-export type Meter = 'gpu_hours' | 'input_uncached' | 'input_cache_read' | 'output';
-
-export interface PlainAllocation {
-  readonly workload: string;
-  readonly tenant: string;
-  readonly site: string;
-  readonly model: string;
-  readonly startMs: number;
-  readonly endMs: number;
-  readonly countMicro: bigint;
-  readonly hfuPpm: bigint | null;
-  readonly mfuPpm: bigint | null;
-}
-
-export interface PlainUsage {
-  readonly key: string;
-  readonly tenant: string;
-  readonly site: string;
-  readonly model: string;
-  /** Empty when unknown. */
-  readonly digest: string;
-  readonly atMs: number;
-  readonly status: 'success' | 'failure' | 'cache_hit';
-  readonly tokens: Readonly<Record<Exclude<Meter, 'gpu_hours'>, bigint>>;
-}
-
-export interface PlainTiers {
-  readonly mode: 'graduated' | 'volume';
-  /** `upTo` null: open. */
-  readonly steps: readonly { readonly upTo: bigint | null; readonly price: bigint }[];
-}
-
-/** Holds from `fromMs` until the next entry of the same product, tenant, site and digest. Empty text: any. */
-export interface PlainPrice {
-  readonly id: string;
-  readonly product: string;
-  readonly tenant: string;
-  readonly site: string;
-  readonly digest: string;
-  readonly fromMs: number;
-  readonly meters: Readonly<Partial<Record<Meter, PlainTiers>>>;
-}
-
-export interface PlainBook {
-  readonly prices: readonly PlainPrice[];
-  readonly allowances: readonly { readonly tenant: string; readonly product: string; readonly meter: Meter; readonly quantity: bigint }[];
-  readonly policy: { readonly lowPpm: bigint; readonly lowFactor: bigint; readonly highPpm: bigint; readonly highFactor: bigint; readonly minCoverage: bigint; readonly tolerance: bigint } | null;
-  /** Highest MFU ever measured, by accelerator; a model that is absent has none. */
-  readonly ceilings: Readonly<Record<string, bigint>>;
-}
-
-export interface Month {
-  readonly startMs: number;
-  readonly endMs: number;
-}
+import { type Counted, Counts, countGpu, countTokens } from './naive-counting.ts';
+import { decimal, halfUp, least, MICRO, microHours } from './naive-numbers.ts';
+import type { Month, PlainAllocation, PlainBook, PlainUsage } from './plain-facts.ts';
 
 export interface NaiveLine {
   readonly tenant: string;
@@ -92,102 +38,7 @@ export interface NaiveUnrated {
   readonly records: number;
 }
 
-const MICRO = 1_000_000n;
-const HOUR_MS = 3_600_000n;
-/** GPU-hours in millionths of gpu_ms: a millionth of an hour is 3.6 ms. */
-const microHours = (gpuMs: bigint): bigint => halfUp(gpuMs * MICRO, HOUR_MS);
-
-/** n ÷ d, n ≥ 0, half up. */
-function halfUp(n: bigint, d: bigint): bigint {
-  const whole = n / d;
-  return 2n * (n - whole * d) >= d ? whole + 1n : whole;
-}
-
-/** Example: (12345n, 2) → '123.45'. */
-function decimal(scaled: bigint, scale: number): string {
-  const digits = scaled.toString().padStart(scale + 1, '0');
-  return `${digits.slice(0, -scale)}.${digits.slice(-scale)}`;
-}
-
 const ratio = (ppm: bigint | null): string | null => (ppm === null ? null : decimal(ppm, 6));
-
-/** GPU time of an allocation from its start up to an instant: rounded once, so that differences of it add up. */
-function heldUntil(allocation: PlainAllocation, atMs: number): bigint {
-  return halfUp(allocation.countMicro * BigInt(atMs - allocation.startMs), MICRO);
-}
-
-/** The price of one meter at an instant: of the entries in force that match, tenant beats digest beats site. */
-function priceAt(book: PlainBook, who: { product: string; tenant: string; site: string; digest: string }, meter: Meter, atMs: number): PlainPrice | null {
-  const fits = (own: string, asked: string): boolean => own === '' || own === asked;
-  const matching = book.prices.filter((price) => price.product === who.product && fits(price.tenant, who.tenant) && fits(price.site, who.site) && fits(price.digest, who.digest));
-  const inForce = matching.filter((price) => {
-    const same = matching.filter((other) => other.tenant === price.tenant && other.site === price.site && other.digest === price.digest && other.fromMs <= atMs);
-    return price.fromMs <= atMs && same.every((other) => other.fromMs <= price.fromMs);
-  });
-  const priced = inForce.filter((price) => price.meters[meter] !== undefined);
-  for (const own of ['tenant', 'digest', 'site'] as const) {
-    const special = priced.filter((price) => price[own] !== '');
-    if (special.length > 0) priced.splice(0, priced.length, ...special);
-  }
-  return priced[0] ?? null;
-}
-
-/** What one line counts, before tiers. */
-interface Counted {
-  readonly tenant: string;
-  readonly site: string;
-  readonly workload: string;
-  readonly digest: string;
-  readonly product: string;
-  readonly meter: Meter;
-  readonly price: PlainPrice | null;
-  amount: bigint;
-  readonly records: Set<string>;
-}
-
-class Counts {
-  private readonly byKey = new Map<string, Counted>();
-
-  add(counted: Omit<Counted, 'amount' | 'records'>, amount: bigint, record: string): void {
-    const key = [counted.tenant, counted.site, counted.workload, counted.digest, counted.product, counted.meter, counted.price?.id ?? ''].join('\n');
-    const known = this.byKey.get(key) ?? { ...counted, amount: 0n, records: new Set<string>() };
-    known.amount += amount;
-    known.records.add(record);
-    this.byKey.set(key, known);
-  }
-
-  all(): Counted[] {
-    return [...this.byKey.values()].filter(({ amount }) => amount > 0n);
-  }
-}
-
-function countGpu(allocations: readonly PlainAllocation[], book: PlainBook, month: Month, counts: Counts): void {
-  for (const [index, held] of allocations.entries()) {
-    const from = Math.max(held.startMs, month.startMs);
-    const to = Math.min(held.endMs, month.endMs);
-    if (from >= to) continue;
-    const inside = book.prices.map(({ fromMs }) => fromMs).filter((ms) => from < ms && ms < to);
-    const edges = [...new Set([from, ...inside, to])].sort((a, b) => a - b);
-    for (const [place, startMs] of edges.entries()) {
-      const endMs = edges[place + 1];
-      if (endMs === undefined) continue;
-      const { tenant, site, workload, model: product } = held;
-      const price = priceAt(book, { product, tenant, site, digest: '' }, 'gpu_hours', startMs);
-      counts.add({ tenant, site, workload, digest: '', product, meter: 'gpu_hours', price }, heldUntil(held, endMs) - heldUntil(held, startMs), String(index));
-    }
-  }
-}
-
-function countTokens(usages: readonly PlainUsage[], book: PlainBook, month: Month, counts: Counts): void {
-  for (const used of usages) {
-    if (used.status !== 'success' || used.atMs < month.startMs || used.atMs >= month.endMs) continue;
-    for (const [meter, tokens] of Object.entries(used.tokens) as [Exclude<Meter, 'gpu_hours'>, bigint][]) {
-      if (tokens === 0n) continue;
-      const { tenant, site, digest, model: product } = used;
-      counts.add({ tenant, site, workload: '', digest, product, meter, price: priceAt(book, { product, tenant, site, digest }, meter, used.atMs) }, tokens, used.key);
-    }
-  }
-}
 
 interface Judged {
   readonly adjustment: string;
@@ -203,7 +54,10 @@ function judge(allocations: readonly PlainAllocation[], book: PlainBook, month: 
   if (policy === null) return null;
   const own = allocations
     .filter((held) => held.site === site && held.workload === workload && held.startMs < month.endMs && held.endMs > month.startMs)
-    .map((held) => ({ ...held, weight: held.countMicro * BigInt(Math.min(held.endMs, month.endMs) - Math.max(held.startMs, month.startMs)) }));
+    .map((held) => ({
+      ...held,
+      weight: held.countMicro * BigInt(Math.min(held.endMs, month.endMs) - Math.max(held.startMs, month.startMs)),
+    }));
   const sum = (values: readonly bigint[]): bigint => values.reduce((total, value) => total + value, 0n);
   const mean = (name: 'hfuPpm' | 'mfuPpm'): { value: bigint | null; weight: bigint } => {
     const stated = own.filter((held) => held[name] !== null);
@@ -216,7 +70,9 @@ function judge(allocations: readonly PlainAllocation[], book: PlainBook, month: 
   const sampled = hfu.value !== null ? hfu.weight : declared.weight;
   const coverage = all === 0n ? 0n : halfUp(sampled * MICRO, all);
   const ceiling = book.ceilings[own[0]?.model ?? ''];
-  const refused = declared.value !== null && ((ceiling !== undefined && declared.value > ceiling) || (hfu.value !== null && declared.value > hfu.value + policy.tolerance));
+  const refused =
+    declared.value !== null &&
+    ((ceiling !== undefined && declared.value > ceiling) || (hfu.value !== null && declared.value > hfu.value + policy.tolerance));
   const mfu = refused ? null : declared.value;
   const common = { hfu: hfu.value, mfu, coverage };
   if (coverage < policy.minCoverage || (hfu.value === null && mfu === null)) return { ...common, adjustment: 'unrated', factor: MICRO };
@@ -243,13 +99,19 @@ function partsOf(tenantUse: readonly Counted[], book: PlainBook): Part[] {
   let free = (allowances.find(({ tenant }) => tenant === one.tenant) ?? allowances.find(({ tenant }) => tenant === ''))?.quantity ?? 0n;
   const total = tenantUse.reduce((sum, counted) => sum + quantityOf(counted), 0n);
   const paidTotal = total > free ? total - free : 0n;
-  const orderOf = ({ price, site, workload, digest }: Counted): string[] => [String(price?.fromMs).padStart(15, '0'), price?.id ?? '', site, workload, digest];
+  const orderOf = ({ price, site, workload, digest }: Counted): string[] => [
+    String(price?.fromMs).padStart(15, '0'),
+    price?.id ?? '',
+    site,
+    workload,
+    digest,
+  ];
   const ordered = [...tenantUse].sort((a, b) => compareTexts(orderOf(a), orderOf(b)));
   const parts: Part[] = [];
   let paid = 0n;
   for (const counted of ordered) {
     let left = quantityOf(counted);
-    const given = left < free ? left : free;
+    const given = least(left, free);
     if (given > 0n) parts.push({ counted, tier: -1, quantity: given, list: 0n });
     free -= given;
     left -= given;
@@ -261,7 +123,7 @@ function partsOf(tenantUse: readonly Counted[], book: PlainBook): Part[] {
       const step = table.steps[tier];
       if (step === undefined) throw new Error('the last tier is open');
       const room = table.mode === 'volume' || step.upTo === null ? left : step.upTo - paid;
-      const quantity = left < room ? left : room;
+      const quantity = least(left, room);
       parts.push({ counted, tier, quantity, list: step.price });
       paid += quantity;
       left -= quantity;
@@ -310,7 +172,12 @@ function lineOf({ counted, tier, quantity, list }: Part, judged: Judged | null):
 }
 
 /** The lines and the unrated usage of a month, in no particular order. */
-export function rateMonth(allocations: readonly PlainAllocation[], usages: readonly PlainUsage[], book: PlainBook, month: Month): { lines: NaiveLine[]; unrated: NaiveUnrated[] } {
+export function rateMonth(
+  allocations: readonly PlainAllocation[],
+  usages: readonly PlainUsage[],
+  book: PlainBook,
+  month: Month,
+): { lines: NaiveLine[]; unrated: NaiveUnrated[] } {
   const counts = new Counts();
   countGpu(allocations, book, month, counts);
   countTokens(usages, book, month, counts);
@@ -320,7 +187,15 @@ export function rateMonth(allocations: readonly PlainAllocation[], usages: reado
   for (const counted of counts.all()) {
     if (counted.tenant === '' || counted.price === null) {
       const { site, workload, records } = counted;
-      unrated.push({ reason: counted.tenant === '' ? 'tenant_missing' : 'price_missing', tenant: counted.tenant || null, site, sku: skuOf(counted), workload, quantity: decimal(quantityOf(counted), 6), records: records.size });
+      unrated.push({
+        reason: counted.tenant === '' ? 'tenant_missing' : 'price_missing',
+        tenant: counted.tenant || null,
+        site,
+        sku: skuOf(counted),
+        workload,
+        quantity: decimal(quantityOf(counted), 6),
+        records: records.size,
+      });
       continue;
     }
     const key = [counted.tenant, counted.product, counted.meter].join('\n');

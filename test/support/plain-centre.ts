@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { PlainAllocation, PlainBook, PlainPrice, PlainTiers, PlainUsage } from './naive-rater.ts';
+import type { PlainAllocation, PlainBook, PlainPrice, PlainTiers, PlainUsage } from './plain-facts.ts';
 
 const ALLOCATION_MAP = `fact: allocation
 format: csv
@@ -48,7 +48,18 @@ function scaledText(value: bigint, scale: number): string {
 const ratioText = (ppm: bigint | null): string => (ppm === null ? '' : microText(ppm));
 
 export function allocationRow(held: PlainAllocation, index: number): string {
-  return [`a${index}`, held.workload, held.tenant, held.site, held.model, microText(held.countMicro), held.startMs, held.endMs, ratioText(held.hfuPpm), ratioText(held.mfuPpm)].join(',');
+  return [
+    `a${index}`,
+    held.workload,
+    held.tenant,
+    held.site,
+    held.model,
+    microText(held.countMicro),
+    held.startMs,
+    held.endMs,
+    ratioText(held.hfuPpm),
+    ratioText(held.mfuPpm),
+  ].join(',');
 }
 
 export function usageRow({ key, tenant, site, model, digest, status, atMs, tokens }: PlainUsage): string {
@@ -56,15 +67,24 @@ export function usageRow({ key, tenant, site, model, digest, status, atMs, token
 }
 
 function tiersYaml({ mode, steps }: PlainTiers): string {
-  const texts = steps.map(({ upTo, price }) => `{${upTo === null ? '' : `up_to: "${microText(upTo)}", `}price: "${scaledText(price, 10)}"}`);
+  const texts = steps.map(
+    ({ upTo, price }) => `{${upTo === null ? '' : `up_to: "${microText(upTo)}", `}price: "${scaledText(price, 10)}"}`,
+  );
   return `{mode: ${mode}, steps: [${texts.join(', ')}]}`;
 }
 
 function priceYaml(price: PlainPrice): string {
   const gpu = price.meters.gpu_hours;
-  const scope = [price.tenant === '' ? '' : `tenant: ${price.tenant}, `, price.site === '' ? '' : `site: ${price.site}, `, price.digest === '' ? '' : `image_digest: "${price.digest}", `].join('');
+  const scope = [
+    price.tenant === '' ? '' : `tenant: ${price.tenant}, `,
+    price.site === '' ? '' : `site: ${price.site}, `,
+    price.digest === '' ? '' : `image_digest: "${price.digest}", `,
+  ].join('');
   const meters = Object.entries(price.meters).map(([meter, tiers]) => `${meter}: ${tiersYaml(tiers)}`);
-  const priced = gpu === undefined ? `model: ${price.product}, per_million: {${meters.join(', ')}}` : `accelerator: ${price.product}, tiers: ${tiersYaml(gpu)}`;
+  const priced =
+    gpu === undefined
+      ? `model: ${price.product}, per_million: {${meters.join(', ')}}`
+      : `accelerator: ${price.product}, tiers: ${tiersYaml(gpu)}`;
   return `  - {id: ${price.id}, ${scope}${priced}, effective_from: "${new Date(price.fromMs).toISOString()}", approved_by: finance}\n`;
 }
 
@@ -75,13 +95,18 @@ function bookYaml(book: PlainBook): string {
   };
   entries('gpu_price', book.prices.filter(({ meters }) => meters.gpu_hours !== undefined).map(priceYaml));
   entries('token_price', book.prices.filter(({ meters }) => meters.gpu_hours === undefined).map(priceYaml));
-  entries('free_allowance', book.allowances.map(({ tenant, product, meter, quantity }, index) => {
-    const what = meter === 'gpu_hours' ? `accelerator: ${product}` : `model: ${product}, meter: ${meter}`;
-    return `  - {id: free-${index}, ${tenant === '' ? '' : `tenant: ${tenant}, `}${what}, quantity: "${microText(quantity)}", effective_from: 2001-01-01, approved_by: finance}\n`;
-  }));
+  entries(
+    'free_allowance',
+    book.allowances.map(({ tenant, product, meter, quantity }, index) => {
+      const what = meter === 'gpu_hours' ? `accelerator: ${product}` : `model: ${product}, meter: ${meter}`;
+      return `  - {id: free-${index}, ${tenant === '' ? '' : `tenant: ${tenant}, `}${what}, quantity: "${microText(quantity)}", effective_from: 2001-01-01, approved_by: finance}\n`;
+    }),
+  );
   if (book.policy !== null) {
     const { lowPpm, lowFactor, highPpm, highFactor, minCoverage, tolerance } = book.policy;
-    entries('adjustment', [`  - {id: step, rule: step, enforcement: enforce, penalty: {hfu_below: "${microText(lowPpm)}", factor: "${microText(lowFactor)}"}, reward: {mfu_above: "${microText(highPpm)}", factor: "${microText(highFactor)}"}, min_coverage: "${microText(minCoverage)}", mfu_tolerance: "${microText(tolerance)}", effective_from: 2001-01-01, approved_by: finance}\n`]);
+    entries('adjustment', [
+      `  - {id: step, rule: step, enforcement: enforce, penalty: {hfu_below: "${microText(lowPpm)}", factor: "${microText(lowFactor)}"}, reward: {mfu_above: "${microText(highPpm)}", factor: "${microText(highFactor)}"}, min_coverage: "${microText(minCoverage)}", mfu_tolerance: "${microText(tolerance)}", effective_from: 2001-01-01, approved_by: finance}\n`,
+    ]);
   }
   return documents.join('---\n');
 }
@@ -93,7 +118,12 @@ export interface LandedFile {
 }
 
 /** Writes the centre into a new folder and gives it to `use`; the folder is gone afterwards. Names tell the fact: allocations-… or usage-…. */
-export async function withPlainCentre<T>(timeZone: string, book: PlainBook, files: readonly LandedFile[], use: (directory: string) => Promise<T>): Promise<T> {
+export async function withPlainCentre<T>(
+  timeZone: string,
+  book: PlainBook,
+  files: readonly LandedFile[],
+  use: (directory: string) => Promise<T>,
+): Promise<T> {
   const directory = mkdtempSync(join(tmpdir(), 'kashi-plain-'));
   const write = (path: string, text: string): void => {
     mkdirSync(dirname(join(directory, path)), { recursive: true });
@@ -103,8 +133,12 @@ export async function withPlainCentre<T>(timeZone: string, book: PlainBook, file
     write('maps/allocations.yaml', ALLOCATION_MAP);
     write('maps/usage.yaml', USAGE_MAP);
     write('price-book.yaml', bookYaml(book));
-    write('kashi.yaml', `time_zone: ${timeZone}\nprice_book: price-book.yaml\ntenants: {unmapped: as_is}\nsources:\n  - {match: "allocations*", site: hq, source: mapped, map: maps/allocations.yaml}\n  - {match: "usage*", site: hq, source: mapped, map: maps/usage.yaml}\n`);
-    for (const { name, rows } of files) write(`landing/${name}`, `${[name.startsWith('usage') ? USAGE_HEADER : ALLOCATION_HEADER, ...rows].join('\n')}\n`);
+    write(
+      'kashi.yaml',
+      `time_zone: ${timeZone}\nprice_book: price-book.yaml\ntenants: {unmapped: as_is}\nsources:\n  - {match: "allocations*", site: hq, source: mapped, map: maps/allocations.yaml}\n  - {match: "usage*", site: hq, source: mapped, map: maps/usage.yaml}\n`,
+    );
+    for (const { name, rows } of files)
+      write(`landing/${name}`, `${[name.startsWith('usage') ? USAGE_HEADER : ALLOCATION_HEADER, ...rows].join('\n')}\n`);
     return await use(directory);
   } finally {
     rmSync(directory, { recursive: true, force: true });

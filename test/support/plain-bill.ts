@@ -52,5 +52,7 @@ export function plainUnrated(line: UnratedLine): PlainUnrated {
 }
 
 function stated(fields: Readonly<Record<string, string | number | null>>): PlainLine {
-  return Object.fromEntries(Object.entries(fields).filter((entry): entry is [string, string | number] => entry[1] !== null && entry[1] !== ''));
+  return Object.fromEntries(
+    Object.entries(fields).filter((entry): entry is [string, string | number] => entry[1] !== null && entry[1] !== ''),
+  );
 }
