@@ -98,21 +98,48 @@ export interface WrittenFile {
   readonly maxMs: number;
 }
 
-/** Collects rows of one dataset and writes one Parquet file per UTC month. Bounded memory. */
+/** Canonical rows of one dataset on local disk, on their way to Parquet. */
+export interface SpooledRows {
+  readonly file: string;
+  readonly rows: number;
+  readonly minMs: number;
+  readonly maxMs: number;
+}
+
+/** Takes rows of one dataset to local disk. Bounded memory; one thread. */
 export interface RowSpool {
-  append(row: StoredRow): void;
-  /** Waits while the disk is behind; call it now and then. */
-  drain(): Promise<void>;
-  /** Empty when nothing was appended. */
-  finish(): Promise<readonly WrittenFile[]>;
+  /** `origin` and `line` fill the columns that say where the row came from. */
+  append(row: StoredRow, origin: { readonly source: string; readonly object_id: string }, line: number): void;
+  /** Null when nothing was appended. */
+  finish(): SpooledRows | null;
   /** Drops everything that was spooled. */
-  abort(): Promise<void>;
+  abort(): void;
 }
 
 export interface ParquetWriter {
-  spool(dataset: Dataset): RowSpool;
+  /** Where spools must lie. */
+  readonly directory: string;
+  /** One Parquet file per UTC month of all spooled rows, which are used up. */
+  write(dataset: Dataset, spools: readonly SpooledRows[]): Promise<readonly WrittenFile[]>;
+  /** Drops spools that will not be written. */
+  discard(spools: readonly SpooledRows[]): Promise<void>;
   /** Releases the engine and removes temporary files. */
   close(): Promise<void>;
+}
+
+/** Threads that each run one kind of work; what crosses to them, their opener and the work agree on. */
+export interface ThreadPool<Description, Block, Result> {
+  readonly threads: number;
+  /** Begins a job on the least busy thread. */
+  open(description: Description): ThreadJob<Block, Result>;
+  close(): Promise<void>;
+}
+
+export interface ThreadJob<Block, Result> {
+  /** Resolves when another block is welcome. `transfer`: a buffer of the block that is handed over, not copied. Errors: those of the work. */
+  send(block: Block, transfer?: ArrayBuffer): Promise<void>;
+  finish(): Promise<Result>;
+  abort(): Promise<void>;
 }
 
 export interface FileOptions {

@@ -17,7 +17,7 @@ import { SOURCES, sourceNamed } from '../sources/registry.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
 import { numbersAsText } from './config-file.ts';
 import { EXIT, grouped, printJson, printLines, progressBar, tableLines, visible } from './output.ts';
-import { type Centre, landedObjects, newAttempt, openCentre, openParquetWriter, terminal } from './wiring.ts';
+import { type Centre, landedObjects, newAttempt, openCentre, openParquetWriter, openParsePool, terminal } from './wiring.ts';
 
 export interface IngestOptions extends CommonOptions {
   readonly source?: string;
@@ -66,11 +66,14 @@ export async function ingestInto(
   for (const { name } of objects) readingOf(name);
   const limits: Limits = { ...DEFAULT_LIMITS, ...centre.config.limits };
   const writer = await openParquetWriter(centre);
+  const bytes = objects.reduce((sum, object) => sum + object.bytes, 0);
+  const pool = openParsePool(writer.directory, bytes);
   try {
     const heldContents = await heldNow(centre);
     const dependencies = {
       store: centre.store,
       writer,
+      pool,
       clock: centre.clock,
       limits,
       newAttempt,
@@ -80,6 +83,7 @@ export async function ingestInto(
     const report = await ingestAll(objects, readingOf, dependencies, progressBar(quiet, centre.clock.now));
     return { report, snapshot: await fold(centre.store, centre.clock) };
   } finally {
+    await pool.close();
     await writer.close();
   }
 }
@@ -140,7 +144,8 @@ function readingOf(centre: Centre, rule: LandingRule, options: IngestOptions): R
   const configHash = sha256Hex(
     canonicalJson(numbersAsText({ siteId, zone, options: rule.options, map: mapText, source: sourceName, limits: centre.config.limits })),
   );
-  return { source, siteId, zone, options: rule.options, configHash };
+  const map = mapText === null ? null : { map: mapText, fileName: mapPath ?? 'map' };
+  return { source, siteId, zone, options: rule.options, map, configHash };
 }
 
 function ingestJson(report: IngestReport, snapshot: Snapshot | null): unknown {

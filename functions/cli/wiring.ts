@@ -1,9 +1,12 @@
 /** Turns the command line into adapters: the only file of cli/ that imports them. */
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { csvSpool } from '../adapters/csv-spool.ts';
 import { LocalFileSink } from '../adapters/file-sink.ts';
 import { listenHttp } from '../adapters/http-receiver.ts';
+import { inlinePool } from '../adapters/inline-pool.ts';
 import { listLanded } from '../adapters/landing-local.ts';
 import { copyOutputFile, writeOutputFile } from '../adapters/output-file.ts';
 import { localSpool } from '../adapters/spool-local.ts';
@@ -11,6 +14,7 @@ import { readPrelude, readSqlFiles } from '../adapters/sql-files.ts';
 import { localStore } from '../adapters/store-local.ts';
 import { checkLocalStore } from '../adapters/store-local-check.ts';
 import { readTextFile } from '../adapters/text-file.ts';
+import { threadPool } from '../adapters/thread-pool.ts';
 import { type AcceleratorCatalog, BUILT_IN_ACCELERATORS } from '../domain/accelerator.ts';
 import { parseAccelerators } from '../domain/accelerators-file.ts';
 import { type Config, DEFAULT_CONFIG, parseConfig } from '../domain/config.ts';
@@ -18,6 +22,8 @@ import { type Inventory, parseInventory } from '../domain/inventory.ts';
 import { type PriceBook, parsePriceBook } from '../domain/price-book.ts';
 import { parseTenants, type TenantMap } from '../domain/tenant.ts';
 import { parseOneYaml, parseYaml } from '../domain/yaml-config.ts';
+import type { ParsePool } from '../ingest/object-jobs.ts';
+import { type JobBlock, type JobDescription, type JobResult, ParseJob } from '../ingest/parse-job.ts';
 import type { SnapshotFile } from '../ledger/snapshot.ts';
 import type { Clock, FileSink, LandedObject, ObjectStore, ParquetWriter, QueryResult, Spool, Warehouse } from '../ports.ts';
 import type { CommandIo } from './config-file.ts';
@@ -129,6 +135,17 @@ export async function engineVersion(): Promise<string> {
 export async function openParquetWriter(centre: Centre): Promise<ParquetWriter> {
   const { duckdbParquetWriter } = await import('../adapters/parquet-duckdb.ts');
   return await duckdbParquetWriter(join(centre.warehouseDirectory, '.tmp'));
+}
+
+/** Bytes below which threads would start later than the work is done. */
+const WORTH_THREADS_BYTES = 24 * 1024 * 1024;
+
+/** Parses on all cores, or right here when there is little to do. Spools lie in `directory`. */
+export function openParsePool(directory: string, bytes: number): ParsePool {
+  const threads = Math.max(1, Math.min(availableParallelism(), 8));
+  if (bytes < WORTH_THREADS_BYTES)
+    return inlinePool((description: JobDescription) => new ParseJob(description, (dataset) => csvSpool(dataset, directory)));
+  return threadPool<JobDescription, JobBlock, JobResult>(new URL('./wiring-thread.ts', import.meta.url), threads, directory);
 }
 
 /** The embedded engine over exactly these files. */

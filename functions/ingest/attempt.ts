@@ -1,8 +1,9 @@
 /** One try to read one content: what it found, its files in the store, and the record that commits them. */
 import { PARSER_VERSION } from '../contract.ts';
+import { DATASETS, QUARANTINE } from '../datasets.ts';
 import type { CommitFile, CommitRecord } from '../ledger/commit.ts';
 import { dataKey, quarantineKey, utcDay } from '../ledger/keys.ts';
-import type { Clock, LandedObject, ObjectStore, RowSpool, WrittenFile } from '../ports.ts';
+import type { Clock, LandedObject, ObjectStore, ParquetWriter, SpooledRows, WrittenFile } from '../ports.ts';
 import type { HoldReason, Source } from '../sources/source.ts';
 import type { LineCounts } from './parse-object.ts';
 
@@ -36,20 +37,21 @@ export function held(
   return { hold: { reason, detail }, lines, newlines: 0, reasons, files: [] };
 }
 
-/** Hands the finished Parquet files to the store, under names of this attempt. */
+/** Makes Parquet of the spooled rows and hands it to the store, under names of this attempt. */
 export async function storeFiles(
   attempt: Attempt,
-  rows: RowSpool,
-  refusals: RowSpool,
   source: Source,
+  rows: readonly SpooledRows[],
+  refusals: readonly SpooledRows[],
+  writer: ParquetWriter,
   store: ObjectStore,
 ): Promise<CommitFile[]> {
   const files: CommitFile[] = [];
-  for (const [part, written] of (await rows.finish()).entries()) {
+  for (const [part, written] of (await writer.write(DATASETS[source.fact], rows)).entries()) {
     const key = dataKey({ dataset: source.fact, partition: written.partition, cid: attempt.cid, part, attempt: attempt.id });
     files.push(await storeFile(store, key, source.fact, written));
   }
-  for (const written of await refusals.finish()) {
+  for (const written of await writer.write(QUARANTINE, refusals)) {
     const key = quarantineKey({
       landedDay: utcDay(attempt.object.lastModifiedMs),
       cid: attempt.cid,

@@ -6,6 +6,8 @@ import { detectSource, shapeOf } from '../sources/detect.ts';
 import type { Source } from '../sources/source.ts';
 import { type Attempt, held, recordOf } from './attempt.ts';
 import { type Limits, ObjectFault } from './limits.ts';
+import type { ParsePool } from './object-jobs.ts';
+import { BLANK_LINES } from './parse-job.ts';
 import { type Peek, peek } from './peek.ts';
 import { readObject } from './read-object.ts';
 import { type HeldContent, hashObject, releaseHeld } from './release.ts';
@@ -17,6 +19,8 @@ export interface Reading {
   readonly siteId: string;
   readonly zone: string | null;
   readonly options: Readonly<Record<string, unknown>>;
+  /** Text of the map when the source is made from one: threads make their own. */
+  readonly map: { readonly map: string; readonly fileName: string } | null;
   /** SHA-256 of everything above that can change rows; part of the commit. */
   readonly configHash: string;
 }
@@ -24,6 +28,7 @@ export interface Reading {
 export interface IngestDependencies {
   readonly store: ObjectStore;
   readonly writer: ParquetWriter;
+  readonly pool: ParsePool;
   readonly clock: Clock;
   readonly limits: Limits;
   /** A new name for each attempt; letters, digits and '-'. */
@@ -45,7 +50,7 @@ export interface IngestOutcome {
   readonly record: CommitRecord;
 }
 
-const UNKNOWN_SOURCE = 'unknown';
+const UNKNOWN_SOURCE = BLANK_LINES.name;
 
 /** Errors: whatever the store or the disk throws; bad data never throws. */
 export async function ingestObject(object: LandedObject, reading: Reading, dependencies: IngestDependencies): Promise<IngestOutcome> {
@@ -78,19 +83,10 @@ export async function ingestObject(object: LandedObject, reading: Reading, depen
   return await finish(outcome === 'exists' ? 'known' : record.kind === 'held' ? 'held' : 'committed', record);
 }
 
-/** Lines without anything on them are blank under every source; an object of them alone is not worth stopping a close for. */
-const BLANK: Source = {
-  name: UNKNOWN_SOURCE,
-  fact: 'token_usage',
-  framing: 'text',
-  detect: () => false,
-  open: () => ({ parse: () => 'blank' }),
-};
-
 function sourceOf(reading: Reading, looked: Peek | { readonly fault: ObjectFault }): Source | null {
   if ('fault' in looked) return reading.source;
   if (reading.source !== null) return shapeOf(reading.source, looked.head);
-  return detectSource(looked.head) ?? (looked.blank ? BLANK : null);
+  return detectSource(looked.head) ?? (looked.blank ? BLANK_LINES : null);
 }
 
 async function look(object: LandedObject, limits: Limits): Promise<Peek | { readonly fault: ObjectFault }> {

@@ -54,6 +54,15 @@ export class LineReader {
     if (!waits) this.consume(this.taken(), false);
   }
 
+  /** What is pushed next begins elsewhere: line and offset of its first byte, which begins a line. What was pending ends here. */
+  seek(line: number, offset: number): void {
+    if (this.offset + this.pending === offset && this.started) return;
+    this.consume(this.taken(), true);
+    this.started = offset > 0;
+    this.line = line;
+    this.offset = offset;
+  }
+
   end(): void {
     this.consume(this.taken(), true);
     if (this.skipFrom >= 0) this.sink.tooLong(this.line, this.skipFrom, this.offset);

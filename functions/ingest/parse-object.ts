@@ -5,6 +5,7 @@ import { splitCsv } from './csv.ts';
 import { decodeUtf8, parseGuarded } from './guard.ts';
 import type { Limits } from './limits.ts';
 import { LineReader, type LineSink } from './lines.ts';
+import { compileFields, type Fields, JsonSelector, NOT_PLAIN } from './select-json.ts';
 
 /** physical = valid + quarantined + blank, counted apart: physical by the reader, the rest by outcome. */
 export interface LineCounts {
@@ -29,17 +30,32 @@ export class ObjectParser {
   private readonly limits: Limits;
   private readonly sink: RowSink;
   private readonly reader: LineReader;
+  private readonly selector = new JsonSelector();
+  private readonly fields: Fields | null;
 
   constructor(source: Source, parser: RecordParser, limits: Limits, sink: RowSink) {
     this.source = source;
     this.parser = parser;
     this.limits = limits;
     this.sink = sink;
+    this.fields = compileFields(source.fields);
     this.reader = new LineReader(limits.lineBytes, source.framing === 'csv' ? (source.delimiter ?? ',') : null, this.lineSink());
   }
 
   push(chunk: Uint8Array): void {
     this.reader.push(chunk);
+  }
+
+  /** Whole lines that begin at this line and offset; between blocks there may be gaps, which others read. */
+  block(bytes: Uint8Array, line: number, byteStart: number): void {
+    this.reader.seek(line, byteStart);
+    this.reader.push(bytes);
+  }
+
+  /** One line that is longer than allowed and was not kept. */
+  tooLong(line: number, byteStart: number, byteEnd: number): void {
+    this.counts.physical++;
+    this.count(reject('line_too_long', null, `${byteEnd - byteStart} bytes`), { line, byteStart, byteEnd }, 1);
   }
 
   /** One whole JSON document or binary message; its units count instead of its lines. */
@@ -66,10 +82,7 @@ export class ObjectParser {
       record: (bytes, start, end, line, lines, byteStart) => {
         this.record(bytes, start, end, lines, { line, byteStart, byteEnd: byteStart + (end - start) });
       },
-      tooLong: (line, byteStart, byteEnd) => {
-        this.counts.physical++;
-        this.count(reject('line_too_long', null, `${byteEnd - byteStart} bytes`), { line, byteStart, byteEnd }, 1);
-      },
+      tooLong: (line, byteStart, byteEnd) => this.tooLong(line, byteStart, byteEnd),
     };
   }
 
@@ -80,12 +93,7 @@ export class ObjectParser {
         this.count('blank', place, lines);
         return;
       }
-      const parsed = parseGuarded(bytes, start, end, this.limits.depth);
-      if ('value' in parsed) this.value(parsed.value, place, false);
-      else {
-        this.counts.physical += lines;
-        this.count(reject(parsed.reason), place, lines);
-      }
+      this.jsonLine(bytes, start, end, lines, place);
       return;
     }
     this.counts.physical += lines;
@@ -97,6 +105,22 @@ export class ObjectParser {
       const cells = splitCsv(text, this.source.delimiter ?? ',');
       if (cells === null) this.count(reject('wrong_shape', null, 'unbalanced quotes'), place, lines);
       else this.unit(cells, place, lines);
+    }
+  }
+
+  /** Plain text takes the one-pass reader; the thorough one decides about the rest, so both agree on every line. */
+  private jsonLine(bytes: Uint8Array, start: number, end: number, lines: number, place: RecordPlace): void {
+    const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    const value = this.selector.parse(buffer, start, end, this.limits.depth, this.fields);
+    if (value !== NOT_PLAIN) {
+      this.value(value, place, false);
+      return;
+    }
+    const parsed = parseGuarded(bytes, start, end, this.limits.depth);
+    if ('value' in parsed) this.value(parsed.value, place, false);
+    else {
+      this.counts.physical += lines;
+      this.count(reject(parsed.reason), place, lines);
     }
   }
 

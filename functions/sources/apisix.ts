@@ -49,6 +49,7 @@ export const apisix: Source = {
   name: NAME,
   fact: 'token_usage',
   framing: 'json',
+  independentLines: true,
   detect: looksLikeApisix,
   units: listItems,
   open(context) {

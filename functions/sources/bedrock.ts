@@ -33,6 +33,7 @@ export const bedrock: Source = {
   name: NAME,
   fact: 'token_usage',
   framing: 'json',
+  independentLines: true,
   detect: looksLikeBedrock,
   units: listItems,
   open(context) {

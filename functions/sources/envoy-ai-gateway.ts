@@ -56,6 +56,7 @@ export const envoyAiGateway: Source = {
   name: NAME,
   fact: 'token_usage',
   framing: 'json',
+  independentLines: true,
   detect: looksLikeEnvoy,
   units: listItems,
   open(context) {

@@ -44,6 +44,7 @@ export const higress: Source = {
   name: NAME,
   fact: 'token_usage',
   framing: 'json',
+  independentLines: true,
   detect: looksLikeHigress,
   units: listItems,
   open(context) {

@@ -50,6 +50,7 @@ export const kong: Source = {
   name: NAME,
   fact: 'token_usage',
   framing: 'json',
+  independentLines: true,
   detect: looksLikeKong,
   units: listItems,
   open(context) {

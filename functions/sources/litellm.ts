@@ -23,6 +23,24 @@ const TENANT_NAMES = [
   'key_hash',
   'user_id',
 ] as const;
+const TENANT_FIELDS = TENANT_NAMES.map(
+  (name) => `metadata.user_api_key_${name === 'key_alias' ? 'alias' : name === 'key_hash' ? 'hash' : name}`,
+);
+
+/** Everything that is read below; prompts, responses and prices are not among them. */
+const FIELDS_READ: readonly string[] = [
+  ...['id', 'request_id', 'litellm_call_id', 'trace_id', 'call_type', 'status', 'cache_hit', 'startTime', 'model', 'model_group'],
+  ...['prompt_tokens', 'completion_tokens', 'total_tokens', 'team_id', 'organization_id', 'api_key'],
+  ...TENANT_FIELDS,
+  ...['metadata.user_api_key', 'metadata.status', 'metadata.usage_object'],
+  ...[
+    'metadata.model_info.image_digest',
+    'metadata.spend_logs_metadata.image_digest',
+    'model_map_information.model_map_value.image_digest',
+  ],
+  ...['hidden_params.usage_object', 'response.usage'],
+];
+
 /** `end_user` is written by the caller, so it never names the payer. */
 const DEFAULT_TENANT = ['team_id', 'team_alias', 'key_alias', 'key_hash', 'user_id'] as const;
 function looksLikeLitellm(head: Head): boolean {
@@ -39,6 +57,8 @@ export const litellm: Source = {
   name: NAME,
   fact: 'token_usage',
   framing: 'json',
+  fields: FIELDS_READ,
+  independentLines: true,
   detect: looksLikeLitellm,
   units: (value) => (Array.isArray(value) ? value : null),
   open(context) {

@@ -40,6 +40,7 @@ export function mappedSource(map: MapDefinition): Source {
     name: 'mapped',
     fact: DATASET[map.fact],
     framing: map.format === 'csv' ? 'csv' : 'json',
+    independentLines: map.format !== 'csv',
     delimiter: map.delimiter,
     needsContentId: map.key !== null && !Array.isArray(map.key),
     detect: () => false,

@@ -52,6 +52,7 @@ export const newApi: Source = {
   name: NAME,
   fact: 'token_usage',
   framing: 'json',
+  independentLines: true,
   detect: looksLikeNewApi,
   units: rowsOf,
   open(context) {

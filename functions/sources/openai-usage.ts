@@ -36,6 +36,7 @@ export const openaiUsage: Source = {
   name: NAME,
   fact: 'token_usage',
   framing: 'json',
+  independentLines: true,
   detect: looksLikeOpenai,
   units: (value) => (Array.isArray(value) ? value : null),
   open(context) {

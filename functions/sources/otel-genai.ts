@@ -44,6 +44,7 @@ export const otelGenai: Source = {
   name: NAME,
   fact: 'token_usage',
   framing: 'json',
+  independentLines: true,
   detect: looksLikeTraces,
   units: spansOf,
   open(context) {

@@ -127,6 +127,13 @@ export interface Source {
    */
   units?(value: unknown): readonly unknown[] | null;
   /**
+   * json only: dotted paths of every field that units() and parse() look at; all others need not be made. Absent: all are.
+   * A path keeps everything below it.
+   */
+  readonly fields?: readonly string[];
+  /** True when no line depends on another, so that threads may read parts of one object side by side. */
+  readonly independentLines?: boolean;
+  /**
    * Other shapes in which the same source writes the same facts, under the same name and keys (`sacct -P` and `sacct --json`); the one
    * that detects the object reads it. `detect` of the source says yes to all of them.
    */

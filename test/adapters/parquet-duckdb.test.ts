@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
+import { csvSpool } from '../../functions/adapters/csv-spool.ts';
 import { duckdbParquetWriter } from '../../functions/adapters/parquet-duckdb.ts';
 import { readPrelude } from '../../functions/adapters/sql-files.ts';
 import { duckdbWarehouse } from '../../functions/adapters/warehouse-duckdb.ts';
@@ -17,6 +18,8 @@ before(() => {
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
 
+const ORIGIN = { source: 'litellm', object_id: 'o' };
+
 function usage(line: number, change: StoredRow = {}): StoredRow {
   return {
     native_id: `id-${line}`,
@@ -24,9 +27,6 @@ function usage(line: number, change: StoredRow = {}): StoredRow {
     site_id: 'hq',
     usage_source: 'provider',
     status: 'success',
-    source: 'litellm',
-    object_id: 'o',
-    line,
     ...change,
   };
 }
@@ -37,10 +37,15 @@ async function roundTrip(
 ): Promise<{ written: readonly WrittenFile[]; back: readonly (readonly (string | null)[])[] }> {
   const writer = await duckdbParquetWriter(folder);
   try {
-    const spool = writer.spool(TOKEN_USAGE);
-    for (const row of rows) spool.append(row);
-    await spool.drain();
-    const written = await spool.finish();
+    // Two spools, as two threads make them.
+    const spools = [csvSpool(TOKEN_USAGE, writer.directory), csvSpool(TOKEN_USAGE, writer.directory)];
+    rows.forEach((row, line) => {
+      spools[line < rows.length / 2 ? 0 : 1]?.append(row, ORIGIN, line);
+    });
+    const written = await writer.write(
+      TOKEN_USAGE,
+      spools.map((spool) => spool.finish()).filter((spooled) => spooled !== null),
+    );
     const files = written.map(({ file }, index) => ({ dataset: 'token_usage', file, foldOrder: index }));
     const warehouse = await duckdbWarehouse({
       dataDirectory: folder,
@@ -137,21 +142,27 @@ describe('the Parquet writer', () => {
   it('nothing appended is no file; aborted rows are gone; close leaves nothing', async () => {
     const own = join(folder, 'own');
     const writer = await duckdbParquetWriter(own);
-    assert.deepEqual(await writer.spool(TOKEN_USAGE).finish(), []);
-    const spool = writer.spool(TOKEN_USAGE);
-    spool.append(usage(1));
-    await spool.drain();
-    await spool.abort();
+    assert.equal(csvSpool(TOKEN_USAGE, writer.directory).finish(), null);
+    assert.deepEqual(await writer.write(TOKEN_USAGE, []), []);
+    const spool = csvSpool(TOKEN_USAGE, writer.directory);
+    spool.append(usage(1), ORIGIN, 1);
+    spool.abort();
+    const unwanted = csvSpool(TOKEN_USAGE, writer.directory);
+    unwanted.append(usage(1), ORIGIN, 1);
+    const spooled = unwanted.finish();
+    assert.ok(spooled !== null && existsSync(spooled.file));
+    await writer.discard([spooled]);
+    assert.deepEqual(readdirSync(writer.directory), []);
     await writer.close();
     assert.deepEqual(existsSync(own) ? readdirSync(own) : [], []);
   });
   it('a missing required column or instant is a defect, not a row', async () => {
     const writer = await duckdbParquetWriter(folder);
-    const spool = writer.spool(TOKEN_USAGE);
-    assert.throws(() => spool.append(usage(1, { status: null })), /invariant broken: status is null/);
-    assert.throws(() => spool.append(usage(1, { event_at_ms: null })), /invariant broken/);
-    assert.throws(() => spool.append(usage(1, { event_at_ms: 1.5 })), /invariant broken/);
-    assert.throws(() => writer.spool(QUARANTINE).append({ landed_at_ms: 1 }), /invariant broken/);
+    const spool = csvSpool(TOKEN_USAGE, writer.directory);
+    assert.throws(() => spool.append(usage(1, { status: null }), ORIGIN, 1), /invariant broken: status is null/);
+    assert.throws(() => spool.append(usage(1, { event_at_ms: null }), ORIGIN, 1), /invariant broken/);
+    assert.throws(() => spool.append(usage(1, { event_at_ms: 1.5 }), ORIGIN, 1), /invariant broken/);
+    assert.throws(() => csvSpool(QUARANTINE, writer.directory).append({ landed_at_ms: 1 }, ORIGIN, 1), /invariant broken/);
     await writer.close();
   });
 });

@@ -3,9 +3,9 @@ import { describe, test } from 'node:test';
 import { PREFIX } from '../../functions/contract.ts';
 import { sha256Hex } from '../../functions/domain/canonical-json.ts';
 import { KashiError } from '../../functions/domain/errors.ts';
-import { TransientStoreError } from '../../functions/ports.ts';
 import { type CommitRecord, commit, contentId, currentGeneration, markSeen, readCommit } from '../../functions/ledger/commit.ts';
 import { commitKey, dataKey, parseCommitKey, quarantineKey, seenKey, snapshotKey } from '../../functions/ledger/keys.ts';
+import { TransientStoreError } from '../../functions/ports.ts';
 import { type Fault, faultyStore } from './faulty-store.ts';
 import { CLOCK, cidOf, LANDED_AT_MS, newStore, readAll, recordOf } from './records.ts';
 

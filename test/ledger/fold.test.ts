@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { PREFIX } from '../../functions/contract.ts';
 import { KashiError } from '../../functions/domain/errors.ts';
-import { type ObjectStore, TransientStoreError } from '../../functions/ports.ts';
 import { commit, markSeen } from '../../functions/ledger/commit.ts';
 import { fold } from '../../functions/ledger/fold.ts';
 import { commitKey, seenKey, snapshotKey } from '../../functions/ledger/keys.ts';
@@ -14,6 +13,7 @@ import {
   snapshotFiles,
   verifyChain,
 } from '../../functions/ledger/snapshot.ts';
+import { type ObjectStore, TransientStoreError } from '../../functions/ports.ts';
 import { type Fault, faultyStore } from './faulty-store.ts';
 import { CLOCK, cidOf, LANDED_AT_MS, LANDED_DAY, newStore, putFiles, type RecordParts, readAll, recordOf } from './records.ts';
 

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import type { ObjectStore } from '../../functions/ports.ts';
 import { type CrashPoint, commit, markSeen, readCommit } from '../../functions/ledger/commit.ts';
 import { fold } from '../../functions/ledger/fold.ts';
 import { newestSnapshot, readSnapshot, type Snapshot, snapshotCommits, verifyChain } from '../../functions/ledger/snapshot.ts';
 import { sumFrom } from '../../functions/ledger/totals.ts';
+import type { ObjectStore } from '../../functions/ports.ts';
 import { type Fault, faultyStore } from './faulty-store.ts';
 import { CLOCK, LANDED_AT_MS, LANDED_DAY, newStore, putFiles, type RecordParts, readAll, recordOf } from './records.ts';
 

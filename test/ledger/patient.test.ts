@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { TransientStoreError } from '../../functions/ports.ts';
 import { mapConcurrently, patientReads, putAnyhow } from '../../functions/ledger/patient.ts';
+import { TransientStoreError } from '../../functions/ports.ts';
 import { faultyStore } from './faulty-store.ts';
 import { newStore, readAll } from './records.ts';
 

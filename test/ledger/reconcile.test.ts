@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ObjectStore } from '../../functions/ports.ts';
 import { markSeen } from '../../functions/ledger/commit.ts';
 import type { LandedName } from '../../functions/ledger/keys.ts';
 import { reconcile } from '../../functions/ledger/reconcile.ts';
+import type { ObjectStore } from '../../functions/ports.ts';
 import { faultyStore } from './faulty-store.ts';
 import { cidOf, LANDED_AT_MS, newStore, readAll } from './records.ts';
 

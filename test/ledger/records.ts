@@ -1,9 +1,9 @@
 /** Commit records for tests: small, whole, and different from each other. */
 import { memoryStore } from '../../functions/adapters/store-memory.ts';
 import { sha256Hex } from '../../functions/domain/canonical-json.ts';
-import type { Clock, ObjectStore } from '../../functions/ports.ts';
 import { type CommitRecord, contentId } from '../../functions/ledger/commit.ts';
 import { dataKey } from '../../functions/ledger/keys.ts';
+import type { Clock, ObjectStore } from '../../functions/ports.ts';
 
 export const CLOCK: Clock = { now: () => 1_760_000_000_000 };
 export const LANDED_AT_MS = Date.UTC(2026, 9, 5, 8);

@@ -3,12 +3,12 @@ import { describe, test } from 'node:test';
 import { FORMAT_VERSION } from '../../functions/contract.ts';
 import { sha256Hex } from '../../functions/domain/canonical-json.ts';
 import { KashiError } from '../../functions/domain/errors.ts';
-import type { ObjectStore } from '../../functions/ports.ts';
 import { commit, markSeen, readCommit } from '../../functions/ledger/commit.ts';
 import { fold } from '../../functions/ledger/fold.ts';
 import { commitKey, seenKey, segmentKey, snapshotKey } from '../../functions/ledger/keys.ts';
 import { seal, unseal } from '../../functions/ledger/sealed.ts';
 import { newestSnapshot, readSnapshot, type SnapshotBody, snapshotFiles, verifyChain } from '../../functions/ledger/snapshot.ts';
+import type { ObjectStore } from '../../functions/ports.ts';
 import { faultyStore, tamperedStore } from './faulty-store.ts';
 import { CLOCK, cidOf, LANDED_AT_MS, LANDED_DAY, newStore, putFiles, recordOf } from './records.ts';
 

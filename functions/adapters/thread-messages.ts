@@ -1,0 +1,50 @@
+/** What crosses between the pool and its threads, and the loop that a thread runs. */
+import { parentPort, workerData } from 'node:worker_threads';
+
+export type ToThread =
+  | { readonly kind: 'open'; readonly job: number; readonly description: unknown }
+  | { readonly kind: 'block'; readonly job: number; readonly block: unknown }
+  | { readonly kind: 'finish'; readonly job: number }
+  | { readonly kind: 'abort'; readonly job: number };
+
+export type FromThread =
+  | { readonly kind: 'taken'; readonly job: number }
+  | { readonly kind: 'finished'; readonly job: number; readonly result: unknown }
+  | { readonly kind: 'failed'; readonly job: number; readonly stack: string };
+
+/** What a thread does with one job. */
+export interface ThreadWork<Block, Result> {
+  take(block: Block): void;
+  finish(): Result;
+  abort(): void;
+}
+
+/** Answers the pool until the thread is ended. `open` makes the work of a job from its description and the pool's data. */
+export function serveThread<Description, Block, Result>(
+  open: (description: Description, data: unknown) => ThreadWork<Block, Result>,
+): void {
+  const port = parentPort;
+  if (port === null) throw new Error('invariant broken: serveThread runs in a worker thread only');
+  const jobs = new Map<number, ThreadWork<Block, Result>>();
+  const answer = (message: FromThread): void => port.postMessage(message);
+  port.on('message', (message: ToThread) => {
+    const { job } = message;
+    try {
+      if (message.kind === 'open') jobs.set(job, open(message.description as Description, workerData));
+      else if (message.kind === 'block') {
+        jobs.get(job)?.take(message.block as Block);
+        answer({ kind: 'taken', job });
+      } else if (message.kind === 'finish') {
+        const work = jobs.get(job);
+        jobs.delete(job);
+        if (work !== undefined) answer({ kind: 'finished', job, result: work.finish() });
+      } else {
+        jobs.get(job)?.abort();
+        jobs.delete(job);
+      }
+    } catch (error) {
+      jobs.delete(job);
+      answer({ kind: 'failed', job, stack: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    }
+  });
+}

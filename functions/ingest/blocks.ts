@@ -1,0 +1,99 @@
+/** A stream cut into blocks of whole lines, each in memory of its own, so that threads can read them side by side. */
+
+export interface Block {
+  /** Owns its buffer: it can be handed to another thread without a copy. Ends behind a line end, but for the last of an object. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Number of its first line, from 1. */
+  readonly line: number;
+  /** Offset of its first byte in the decompressed object. */
+  readonly byteStart: number;
+  /** The block stands for one line that is longer than allowed; its bytes were not kept, and it ends here. */
+  readonly tooLongUntil: number | null;
+}
+
+/** Large enough that handing over costs nothing, small enough that a few in flight stay in a few MiB. */
+export const BLOCK_BYTES = 2 * 1024 * 1024;
+
+const NEWLINE = 0x0a;
+
+/** Push chunks and send what comes; then end() for the rest. Memory: one block, or one line of at most maxLineBytes. */
+export class BlockCutter {
+  private readonly maxLineBytes: number;
+  private buffer = new Uint8Array(BLOCK_BYTES);
+  private filled = 0;
+  private line = 1;
+  private byteStart = 0;
+  /** Offset of a line that is being skipped because it is too long; −1 otherwise. */
+  private skipFrom = -1;
+
+  constructor(maxLineBytes: number) {
+    this.maxLineBytes = maxLineBytes;
+  }
+
+  *push(chunk: Uint8Array): Generator<Block> {
+    let rest = chunk;
+    while (rest.length > 0) {
+      if (this.skipFrom >= 0) {
+        const newline = rest.indexOf(NEWLINE);
+        const skipped = newline < 0 ? rest.length : newline + 1;
+        this.byteStart += skipped;
+        rest = rest.subarray(skipped);
+        if (newline >= 0) yield this.skippedLine(this.byteStart - 1);
+        continue;
+      }
+      const taken = Math.min(rest.length, this.buffer.length - this.filled);
+      this.buffer.set(rest.subarray(0, taken), this.filled);
+      this.filled += taken;
+      rest = rest.subarray(taken);
+      if (this.filled === this.buffer.length) yield* this.cut();
+    }
+  }
+
+  *end(): Generator<Block> {
+    if (this.skipFrom >= 0) yield this.skippedLine(this.byteStart);
+    else if (this.filled > 0) yield this.take(this.filled);
+  }
+
+  /** The buffer is full: hand over up to the last line end, or grow for one long line, or begin to skip it. */
+  private *cut(): Generator<Block> {
+    const end = this.buffer.lastIndexOf(NEWLINE) + 1;
+    if (end > 0) {
+      yield this.take(end);
+    } else if (this.filled <= this.maxLineBytes) {
+      const larger = new Uint8Array(this.buffer.length * 2);
+      larger.set(this.buffer);
+      this.buffer = larger;
+    } else {
+      this.skipFrom = this.byteStart;
+      this.byteStart += this.filled;
+      this.filled = 0;
+      this.buffer = new Uint8Array(BLOCK_BYTES);
+    }
+  }
+
+  private take(end: number): Block {
+    const rest = new Uint8Array(BLOCK_BYTES);
+    const left = this.filled - end;
+    const larger = left > rest.length ? new Uint8Array(this.buffer.length) : rest;
+    larger.set(this.buffer.subarray(end, this.filled));
+    const block: Block = { bytes: this.buffer.subarray(0, end), line: this.line, byteStart: this.byteStart, tooLongUntil: null };
+    this.line += countNewlines(block.bytes);
+    this.byteStart += end;
+    this.buffer = larger;
+    this.filled = left;
+    return block;
+  }
+
+  private skippedLine(until: number): Block {
+    const block: Block = { bytes: new Uint8Array(0), line: this.line, byteStart: this.skipFrom, tooLongUntil: until };
+    this.line++;
+    this.skipFrom = -1;
+    return block;
+  }
+}
+
+export function countNewlines(bytes: Uint8Array): number {
+  let count = 0;
+  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) count++;
+  return count;
+}

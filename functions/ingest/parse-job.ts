@@ -1,0 +1,111 @@
+/** The part of reading one object that a thread does: blocks of lines in, spooled rows and counts out. */
+import { DATASETS, type Dataset, QUARANTINE } from '../datasets.ts';
+import type { RowSpool, SpooledRows } from '../ports.ts';
+import { mappedSource, parseMapText } from '../sources/mapped.ts';
+import { SOURCES } from '../sources/registry.ts';
+import { isHold, type Source, type SourceContext } from '../sources/source.ts';
+import type { Block } from './blocks.ts';
+import type { Limits } from './limits.ts';
+import { type LineCounts, ObjectParser } from './parse-object.ts';
+
+/** How a thread finds a source that it cannot be handed. */
+export type SourceRef =
+  | { readonly name: string; readonly framing: Source['framing'] }
+  | { readonly map: string; readonly fileName: string };
+
+/** Plain data: it crosses to another thread. */
+export interface JobDescription {
+  readonly source: SourceRef;
+  readonly context: SourceContext;
+  readonly limits: Limits;
+  readonly objectName: string;
+  readonly objectId: string;
+}
+
+/** What crosses for each block; `whole` is a document or message instead of lines. */
+export interface JobBlock extends Block {
+  readonly whole: boolean;
+}
+
+export interface JobResult {
+  readonly counts: LineCounts;
+  readonly reasons: Readonly<Record<string, number>>;
+  readonly rows: SpooledRows | null;
+  readonly refusals: SpooledRows | null;
+}
+
+/** Lines without anything on them are blank under every source; an object of them alone is not worth stopping a close for. */
+export const BLANK_LINES: Source = {
+  name: 'unknown',
+  fact: 'token_usage',
+  framing: 'text',
+  detect: () => false,
+  open: () => ({ parse: () => 'blank' }),
+};
+
+function resolveSource(ref: SourceRef): Source {
+  if ('map' in ref) return mappedSource(parseMapText(ref.map, ref.fileName));
+  const shapes = SOURCES.flatMap((source) => [source, ...(source.shapes ?? [])]);
+  const found = [...shapes, BLANK_LINES].find(({ name, framing }) => name === ref.name && framing === ref.framing);
+  if (found === undefined) throw new Error(`invariant broken: no source ${ref.name} with framing ${ref.framing}`);
+  return found;
+}
+
+/** Takes blocks in order; rows go to spools as they come. The source has been opened once before, so it cannot hold the object here. */
+export class ParseJob {
+  private readonly reasons: Record<string, number> = {};
+  private readonly rows: RowSpool;
+  private readonly refusals: RowSpool;
+  private readonly parser: ObjectParser;
+
+  constructor(description: JobDescription, spoolOf: (dataset: Dataset) => RowSpool) {
+    const { context, limits, objectId, objectName } = description;
+    const source = resolveSource(description.source);
+    const records = source.open(context);
+    if (isHold(records)) throw new Error(`invariant broken: ${source.name} opened before and now holds: ${records.detail}`);
+    const origin = { source: source.name, object_id: objectId };
+    this.rows = spoolOf(DATASETS[source.fact]);
+    this.refusals = spoolOf(QUARANTINE);
+    this.parser = new ObjectParser(source, records, limits, {
+      row: (row, line) => this.rows.append(row, origin, line),
+      refused: ({ reason, field, found }, place) => {
+        this.reasons[reason] = (this.reasons[reason] ?? 0) + 1;
+        const where = { landed_at_ms: context.receivedAtMs, object_name: objectName, byte_start: place.byteStart, byte_end: place.byteEnd };
+        this.refusals.append({ ...where, reason, field, found }, origin, place.line);
+      },
+    });
+  }
+
+  take({ bytes, line, byteStart, tooLongUntil, whole }: JobBlock): void {
+    if (whole) this.parser.document(bytes);
+    else if (tooLongUntil !== null) this.parser.tooLong(line, byteStart, tooLongUntil);
+    else this.parser.block(bytes, line, byteStart);
+  }
+
+  finish(): JobResult {
+    this.parser.finish();
+    return { counts: this.parser.counts, reasons: this.reasons, rows: this.rows.finish(), refusals: this.refusals.finish() };
+  }
+
+  abort(): void {
+    this.rows.abort();
+    this.refusals.abort();
+  }
+}
+
+/** One result of several jobs over parts of one object. */
+export function mergeResults(results: readonly JobResult[]): {
+  counts: LineCounts;
+  reasons: Record<string, number>;
+  rows: SpooledRows[];
+  refusals: SpooledRows[];
+} {
+  const counts: LineCounts = { physical: 0, valid: 0, quarantined: 0, blank: 0 };
+  const reasons: Record<string, number> = {};
+  for (const result of results) {
+    for (const name of Object.keys(counts) as (keyof LineCounts)[]) counts[name] += result.counts[name];
+    for (const [reason, count] of Object.entries(result.reasons)) reasons[reason] = (reasons[reason] ?? 0) + count;
+  }
+  const present = (spools: readonly (SpooledRows | null)[]): SpooledRows[] => spools.filter((spool) => spool !== null);
+  return { counts, reasons, rows: present(results.map(({ rows }) => rows)), refusals: present(results.map(({ refusals }) => refusals)) };
+}
