@@ -106,9 +106,9 @@ async function gpuInputs(warehouse: Warehouse, line: TextRecord): Promise<Inputs
   const total = await warehouse.query(`select count(*) ${GPU_INPUTS}`, parameters);
   const sources = await warehouse.query(
     `select objects.object_name, events.source, objects.content_id, count(*), min(events.line), max(events.line)
-     from raw_allocation_event as events
+     from stg_observation as events
      inner join raw_object as objects on objects.object_id = events.object_id
-     where (events.source, events.native_id) in (select allocations.source, allocations.native_id ${GPU_INPUTS})
+     where events.allocation_id in (select allocations.allocation_id ${GPU_INPUTS})
      group by objects.object_name, events.source, objects.content_id order by objects.object_name`,
     parameters,
   );

@@ -21,6 +21,7 @@ const EVENTS = `
   select source, site_id, event_at_ms as at_ms from raw_token_usage
   union all select source, site_id, sampled_at_ms from raw_gpu_sample
   union all select source, site_id, observed_at_ms from raw_allocation_event
+  union all select source, site_id, observed_at_ms from raw_scheduler_event
   union all select source, site_id, from_ms from raw_training_progress`;
 
 const HOUR_MS = 3_600_000;

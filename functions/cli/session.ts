@@ -65,6 +65,8 @@ async function periodsInData(warehouse: Warehouse, timeZone: string, nowMs: numb
       select min(start_at_ms), max(coalesce(end_at_ms, least(observed_at_ms, cast(? as bigint)))) from raw_allocation_event
       union all
       select min(sampled_at_ms), max(sampled_at_ms) from raw_gpu_sample
+      union all
+      select min(observed_at_ms), max(observed_at_ms) from raw_scheduler_event
     ) as spans`,
     [nowMs],
   );

@@ -1,12 +1,14 @@
 /** `kashi status`: what the warehouse holds and what it lacks. */
 import { Command } from 'commander';
+import { records, type TextRecord } from '../billing/bill-document.ts';
 import { type SourceCoverage, sourceCoverage } from '../billing/source-coverage.ts';
 import { reconcile } from '../ledger/reconcile.ts';
 import { type FoldedCommit, newestSnapshot, type Snapshot, snapshotCommits } from '../ledger/snapshot.ts';
 import type { LandedObject } from '../ports.ts';
+import { defineModels } from '../warehouse/run.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
 import { EXIT, grouped, printJson, printLines, tableLines, visible } from './output.ts';
-import { lineEquation, withSession } from './session.ts';
+import { lineEquation, type Session, withSession } from './session.ts';
 import { type Centre, landedIfPresent, openCentre } from './wiring.ts';
 
 export function statusCommand(): Command {
@@ -36,6 +38,8 @@ interface Status {
   readonly quarantine: Snapshot['quarantine'];
   readonly held: readonly { name: string; source: string; reason: string; detail: string }[];
   readonly coverage: readonly SourceCoverage[];
+  /** Spans for which a source says that it lost events. */
+  readonly gaps: readonly TextRecord[];
   readonly periods: readonly string[];
   readonly landed_not_ingested: readonly string[];
 }
@@ -48,15 +52,36 @@ async function statusOf(centre: Centre): Promise<Status> {
   for await (const object of reconcile(centre.store, asAsync(landedIfPresent(centre)))) landed_not_ingested.push(object.name);
   const base = { warehouse: centre.warehouseDirectory, landed_not_ingested };
   if (snapshot === null)
-    return { ...base, snapshot: null, equation: NOTHING, sources: {}, datasets: {}, quarantine: {}, held: [], coverage: [], periods: [] };
+    return {
+      ...base,
+      snapshot: null,
+      equation: NOTHING,
+      sources: {},
+      datasets: {},
+      quarantine: {},
+      held: [],
+      coverage: [],
+      gaps: [],
+      periods: [],
+    };
   const held: Status['held'][number][] = [];
   for await (const commit of snapshotCommits(centre.store, snapshot)) held.push(...heldOf(commit));
-  const { coverage, periods } = await withSession(centre, null, async (session) => ({
+  const { coverage, gaps, periods } = await withSession(centre, null, async (session) => ({
     coverage: await sourceCoverage(session.warehouse),
+    gaps: await sourceGaps(session),
     periods: session.periods.map(({ period }) => period),
   }));
   const { n, totals, datasets, quarantine } = snapshot;
-  return { ...base, snapshot: n, equation: lineEquation(snapshot), sources: totals, datasets, quarantine, held, coverage, periods };
+  return { ...base, snapshot: n, equation: lineEquation(snapshot), sources: totals, datasets, quarantine, held, coverage, gaps, periods };
+}
+
+async function sourceGaps({ warehouse, models }: Session): Promise<TextRecord[]> {
+  await defineModels(warehouse, models, ['fct_source_gap']);
+  return records(
+    await warehouse.query(
+      'select source, site_id, from_at, to_at, reason, lost_events from fct_source_gap order by source, site_id, from_ms, to_ms, reason',
+    ),
+  );
 }
 
 function heldOf(commit: FoldedCommit): Status['held'][number][] {
@@ -109,6 +134,16 @@ function statusLines(status: Status): string[] {
               `${one.hours_seen} of ${one.hours}`,
               one.longest_gap_at === null ? '' : `${one.longest_gap_hours} h from ${one.longest_gap_at}`,
             ]),
+          ),
+        ]),
+    ...(status.gaps.length === 0
+      ? []
+      : [
+          '',
+          'Gaps the sources report (UTC):',
+          ...tableLines(
+            ['source', 'site', 'from', 'to', 'reason', 'lost events'],
+            status.gaps.map((gap) => ['source', 'site_id', 'from_at', 'to_at', 'reason', 'lost_events'].map((name) => gap[name] ?? '')),
           ),
         ]),
     ...(status.held.length === 0

@@ -6,6 +6,7 @@ import priceBookSchema from '../../schemas/price-book.schema.json' with { type: 
 import { type AcceleratorCatalog, resolveModel } from './accelerator.ts';
 import { type AdjustmentPolicy, type AdjustmentTerms, type RawAdjustment, readAdjustment } from './adjustment-policy.ts';
 import { type Dated, followOneAnother } from './effective.ts';
+import { KashiError } from './errors.ts';
 import { below, Faults, type Place } from './faults.ts';
 import type { Entry, Provenance, RawEntry, Reading } from './price-entry.ts';
 import {
@@ -82,6 +83,13 @@ const ANY_KIND_SCHEMA = { $schema: priceBookSchema.$schema, type: 'object', requ
  * prices with more than 10 decimals, repeated ids, another currency, curves that rise or jump.
  */
 export function parsePriceBook(documents: readonly YamlDocument[], fileName: string, context: PriceBookContext): PriceBook {
+  if (documents.length === 0) {
+    throw new KashiError('price_book_invalid', 'the price book is empty', {
+      where: fileName,
+      allowed: 'one YAML document per kind',
+      found: 'no document',
+    });
+  }
   const faults = new Faults(fileName);
   const checked = documents.flatMap((document, index) => checkDocument(faults, document, index));
   const book = checked.find((one) => one.kind === 'book')?.document.value as RawBook | undefined;

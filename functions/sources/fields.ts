@@ -61,7 +61,7 @@ export class FieldReader {
     return value;
   }
 
-  /** A count: integer, 0 ≤ n ≤ 2^53 − 1. `1.0` and `1e3` are not integers here; a boolean is a wrong type. */
+  /** A count: integer, 0 ≤ n ≤ 2^53 − 1. JSON's `1.0` and `1e3` are the integers they equal; as text they are none. A boolean is a wrong type. */
   count(value: unknown, field: string, rule: NumberRule = {}): number | null {
     if (value === undefined || value === null || (rule.text === true && value === '')) {
       return rule.required === true ? this.fail('missing_field', field, kindOf(value)) : null;
