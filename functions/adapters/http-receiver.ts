@@ -26,7 +26,7 @@ export const DEFAULT_LISTEN: Omit<ListenOptions, 'host' | 'port'> = {
 };
 
 /** Bytes of a refused body that are read and dropped, so that the sender gets to see the answer. */
-const DRAIN_BYTES = 1024 ** 2;
+const DRAIN_BYTES = 32 * 1024 * 1024;
 const CHECK_MS = 1_000;
 
 export interface Listening {
@@ -134,7 +134,10 @@ function end(response: ServerResponse, { status, headers, body }: HttpAnswer): v
   response.end(body);
 }
 
-/** Answers before the body was read to its end, and closes the connection after a little more of it. */
+/**
+ * Answers before the body was read to its end. The connection stays until the sender has finished, within bounds: closing while it
+ * still sends would reset the connection, and it might never see the answer.
+ */
 function endEarly(request: IncomingMessage, response: ServerResponse, answer: HttpAnswer): void {
   if (request.complete || request.method === 'GET') {
     end(response, answer);
@@ -146,5 +149,10 @@ function endEarly(request: IncomingMessage, response: ServerResponse, answer: Ht
     if (dropped > DRAIN_BYTES) request.destroy();
   });
   request.on('error', () => {});
-  end(response, { ...answer, headers: { ...answer.headers, connection: 'close' } });
+  request.once('end', () => response.end());
+  const { status, headers, body } = answer;
+  response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body), connection: 'close' });
+  // The whole answer is on its way now; only the end of it waits.
+  response.flushHeaders();
+  if (body !== '') response.write(body);
 }
