@@ -27,7 +27,9 @@ if (Number(process.versions.node.split('.')[0]) >= WANTED_MAJOR) {
 } else {
   const node = packagedNode();
   if (node === null) {
-    process.stderr.write(`kashi runs on Node ${WANTED_MAJOR}\n  allowed: Node ${WANTED_MAJOR} or newer, or a platform with a Node package on npm (linux x64/arm64, macOS arm64, Windows x64)\n  found:   Node ${process.versions.node} on ${process.platform} ${process.arch}\n`);
+    process.stderr.write(
+      `kashi runs on Node ${WANTED_MAJOR}\n  allowed: Node ${WANTED_MAJOR} or newer, or a platform with a Node package on npm (linux x64/arm64, macOS arm64, Windows x64)\n  found:   Node ${process.versions.node} on ${process.platform} ${process.arch}\n`,
+    );
     process.exit(2);
   }
   const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });

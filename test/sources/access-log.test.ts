@@ -20,7 +20,14 @@ test('a count reads the same as a number, a double, text or text of a double; a 
     }),
   );
   for (const value of [null, undefined, '', '-']) assert.equal(looseCount(new FieldReader(), value, 'n'), null);
-  for (const [value, reason] of [['1.5', 'not_an_integer'], ['1e3', 'not_an_integer'], ['-3', 'negative'], ['-3.0', 'not_an_integer'], [true, 'wrong_type'], ['9007199254740992.0', 'integer_out_of_range']] as const) {
+  for (const [value, reason] of [
+    ['1.5', 'not_an_integer'],
+    ['1e3', 'not_an_integer'],
+    ['-3', 'negative'],
+    ['-3.0', 'not_an_integer'],
+    [true, 'wrong_type'],
+    ['9007199254740992.0', 'integer_out_of_range'],
+  ] as const) {
     const reader = new FieldReader();
     looseCount(reader, value, 'n');
     assert.equal(reader.rejection?.reason, reason, String(value));
@@ -39,19 +46,30 @@ test('seconds, milliseconds and text of one instant agree over all accepted year
 
 test('HTTP status: 399 is success, 400 and 0 are failures, none says nothing', () => {
   const of = (value: unknown): string => httpStatus(new FieldReader(), { value, field: 's' });
-  assert.deepEqual([of(200), of('399'), of(400), of(0), of('-'), of(99)], ['success', 'success', 'failure', 'failure', 'success', 'failure']);
+  assert.deepEqual(
+    [of(200), of('399'), of(400), of(0), of('-'), of(99)],
+    ['success', 'success', 'failure', 'failure', 'success', 'failure'],
+  );
 });
 
 test('Higress: inside or outside, the classes sum to what the provider counted', () => {
   fc.assert(
     fc.property(tokens, fc.integer({ min: 1, max: 2 ** 40 }), tokens, tokens, (uncached, read, write, output) => {
       const details = JSON.stringify({ cache_read_input_tokens: read, cache_creation_input_tokens: write });
-      const log = (input: number): Record<string, unknown> => ({ input_token: String(input), output_token: String(output), total_token: String(uncached + read + write + output), input_token_details: details });
+      const log = (input: number): Record<string, unknown> => ({
+        input_token: String(input),
+        output_token: String(output),
+        total_token: String(uncached + read + write + output),
+        input_token_details: details,
+      });
       for (const input of [uncached, uncached + read + write]) {
         const reader = new FieldReader();
         const usage = higressUsage(log(input), reader);
         assert.equal(reader.rejection, null);
-        assert.deepEqual([usage.input_uncached_tokens, usage.input_cache_read_tokens, usage.input_cache_write_tokens, usage.output_tokens], [uncached, read, write, output]);
+        assert.deepEqual(
+          [usage.input_uncached_tokens, usage.input_cache_read_tokens, usage.input_cache_write_tokens, usage.output_tokens],
+          [uncached, read, write, output],
+        );
       }
     }),
   );
@@ -63,9 +81,16 @@ test('New API: the claude flag moves the cache out of prompt_tokens', () => {
       for (const claude of [true, false]) {
         const prompt = claude ? uncached : uncached + read + write;
         const reader = new FieldReader();
-        const usage = newApiUsage({ prompt_tokens: prompt, completion_tokens: output }, { claude, cache_tokens: read, cache_creation_tokens: write }, reader);
+        const usage = newApiUsage(
+          { prompt_tokens: prompt, completion_tokens: output },
+          { claude, cache_tokens: read, cache_creation_tokens: write },
+          reader,
+        );
         assert.equal(reader.rejection, null);
-        assert.deepEqual([usage.input_uncached_tokens, usage.input_cache_read_tokens, usage.input_cache_write_tokens], [uncached, read, write]);
+        assert.deepEqual(
+          [usage.input_uncached_tokens, usage.input_cache_read_tokens, usage.input_cache_write_tokens],
+          [uncached, read, write],
+        );
       }
     }),
   );
@@ -81,6 +106,9 @@ test('a first record longer than the head is still recognised, by one source', (
   };
   for (const [name, text] of Object.entries(heads)) {
     const head = { text: text.slice(0, 65_536), json: undefined, bytes: new TextEncoder().encode(text.slice(0, 65_536)) };
-    assert.deepEqual(SOURCES.filter((source) => source.detect(head)).map((source) => source.name), [name]);
+    assert.deepEqual(
+      SOURCES.filter((source) => source.detect(head)).map((source) => source.name),
+      [name],
+    );
   }
 });

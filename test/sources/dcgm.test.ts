@@ -45,7 +45,12 @@ const QUERIES = [
   { file: 'gpu_util', column: 'gpu_util', at: 1771529464570, values: [0, 0, 0, 0, 0, 0, 0, 0] },
   { file: 'fb_used', column: 'memory_used_mib', at: 1771529464895, values: [0, 0, 0, 0, 0, 0, 74198, 0] },
   { file: 'gpu_temp', column: 'temperature_c', at: 1771529465206, values: [26, 27, 27, 28, 28, 26, 31, 27] },
-  { file: 'power_usage', column: 'power_watts', at: 1771529465485, values: [67.241, 67.576, 66.504, 69.557, 66.273, 66.488, 115.215, 69.376] },
+  {
+    file: 'power_usage',
+    column: 'power_watts',
+    at: 1771529465485,
+    values: [67.241, 67.576, 66.504, 69.557, 66.273, 66.488, 115.215, 69.376],
+  },
 ];
 
 for (const { file, column, at, values } of QUERIES) {
@@ -71,7 +76,10 @@ test('an idle L4 with HELP lines, and a T4 at 91 % GPU_UTIL with 0.6 % tensor ac
   const idle = parseWith(dcgmText, l4);
   assert.deepEqual([idle.rows.length, idle.counts.valid, idle.counts.quarantined], [1, 23, 0]);
   const [row] = idle.rows;
-  assert.deepEqual([row?.['node'], row?.['power_watts'], row?.['energy_mj'], row?.['pod']], ['i-030791dc5a37cd257', '16.365000', 4742776n, null]);
+  assert.deepEqual(
+    [row?.['node'], row?.['power_watts'], row?.['energy_mj'], row?.['pod']],
+    ['i-030791dc5a37cd257', '16.365000', 4742776n, null],
+  );
   assert.deepEqual([Number(row?.['gpu_util']), Number(row?.['engine_active']), Number(row?.['tensor_active'])], [0, 0, 0]);
   const [busy] = parseWith(dcgmText, t4).rows;
   assert.deepEqual(
@@ -85,7 +93,10 @@ test('lines without labels: refused when the metric is stored, read and not need
   if (bytes === null) return t.skip('no shared formats');
   const parsed = parseWith(dcgmText, bytes);
   assert.deepEqual(parsed.counts, { physical: 116, valid: 35, quarantined: 3, blank: 78 });
-  assert.deepEqual(parsed.quarantined.map(({ reason, field }) => `${reason} ${field}`), Array(3).fill('missing_field UUID'));
+  assert.deepEqual(
+    parsed.quarantined.map(({ reason, field }) => `${reason} ${field}`),
+    Array(3).fill('missing_field UUID'),
+  );
   const device = 'GPU-20c56d28-0da5-6d26-a36a-e7af1ce2586e';
   assert.deepEqual(
     parsed.rows.map((row) => [row['device_id'], row['pod'], row['power_watts'], row['energy_mj'], row['xid']]),
@@ -109,30 +120,50 @@ test('an answer of another metric is refused, not read as nothing', (t) => {
 
 test('a row carries the first line of its readings', () => {
   const labels = (gpu: number) => `{gpu="${gpu}",UUID="GPU-${gpu}",Hostname="n"}`;
-  const text = [0, 1].flatMap((gpu) => [`DCGM_FI_DEV_GPU_UTIL${labels(gpu)} 1`]).concat([0, 1].map((gpu) => `DCGM_FI_DEV_SM_CLOCK${labels(gpu)} 2`));
-  assert.deepEqual(parseWith(dcgmText, text.join('\n')).rows.map((row) => row.line), [1, 2]);
+  const text = [0, 1]
+    .flatMap((gpu) => [`DCGM_FI_DEV_GPU_UTIL${labels(gpu)} 1`])
+    .concat([0, 1].map((gpu) => `DCGM_FI_DEV_SM_CLOCK${labels(gpu)} 2`));
+  assert.deepEqual(
+    parseWith(dcgmText, text.join('\n')).rows.map((row) => row.line),
+    [1, 2],
+  );
 });
 
 test('too many open groups: the older half is written early, and nothing is lost', () => {
   const groups = new SampleGroups('hq', 4);
-  const identity = { key: 'k', node: 'n', deviceId: 'd', deviceIndex: null, acceleratorModel: null, namespace: null, pod: null, jobId: null };
+  const identity = {
+    key: 'k',
+    node: 'n',
+    deviceId: 'd',
+    deviceIndex: null,
+    acceleratorModel: null,
+    namespace: null,
+    pod: null,
+    jobId: null,
+  };
   const early: Row[] = [];
   for (let at = 1; at <= 5; at++) {
     assert.equal(groups.add(identity, at, 'gpu_util', '1', at), true);
     groups.relieve((row) => early.push(row));
   }
-  assert.deepEqual(early.map((row) => row['sampled_at_ms']), [1, 2, 3]);
+  assert.deepEqual(
+    early.map((row) => row['sampled_at_ms']),
+    [1, 2, 3],
+  );
   const late: [unknown, number][] = [];
   groups.drain((row, line) => late.push([row['sampled_at_ms'], line]));
-  assert.deepEqual(late, [[4, 4], [5, 5]]);
+  assert.deepEqual(late, [
+    [4, 4],
+    [5, 5],
+  ]);
 });
 
 test('label text: every value comes back as it was escaped', () => {
-  const escape = (value: string) => value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+  const escaped = (value: string) => value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
   const name = fc.stringMatching(/^[a-zA-Z_][a-zA-Z0-9_]{0,8}$/);
   fc.assert(
     fc.property(fc.uniqueArray(fc.tuple(name, fc.string()), { selector: ([key]) => key, maxLength: 6 }), (pairs) => {
-      const text = pairs.map(([key, value]) => `${key}="${escape(value)}"`).join(',');
+      const text = pairs.map(([key, value]) => `${key}="${escaped(value)}"`).join(',');
       assert.deepEqual([...(parseLabels(text) ?? [])], pairs);
       assert.equal(splitSampleLine(`m{${text}} 1`)?.labelText, text);
     }),
@@ -147,12 +178,20 @@ test('a hostile line is refused without harm', () => {
 });
 
 test('host part of an instance', () => {
-  assert.deepEqual(['100.65.85.64:9400', 'gpu-7', '[fd00::1]:9400', 'fd00::1'].map(hostOfInstance), ['100.65.85.64', 'gpu-7', 'fd00::1', 'fd00::1']);
+  assert.deepEqual(['100.65.85.64:9400', 'gpu-7', '[fd00::1]:9400', 'fd00::1'].map(hostOfInstance), [
+    '100.65.85.64',
+    'gpu-7',
+    'fd00::1',
+    'fd00::1',
+  ]);
 });
 
 test('options are checked before the first line', () => {
   for (const options of [{ nodes: 'x' }, { node: 7 }, { node: '' }]) {
-    assert.throws(() => dcgmText.open(contextOf({ options })), (error) => error instanceof KashiError && error.code === 'config_invalid');
+    assert.throws(
+      () => dcgmText.open(contextOf({ options })),
+      (error) => error instanceof KashiError && error.code === 'config_invalid',
+    );
   }
   assert.throws(() => prometheusJson.open(contextOf({ options: { metric: 'up' } })), KashiError);
 });

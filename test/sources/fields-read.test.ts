@@ -15,7 +15,11 @@ function fixtureLines(source: Source): Buffer[] {
   return readdirSync(folder).flatMap((situation) =>
     readdirSync(join(folder, situation))
       .filter((name) => name.startsWith('input.'))
-      .flatMap((name) => readFileSync(join(folder, situation, name)).toString('latin1').split('\n'))
+      .flatMap((name) =>
+        readFileSync(join(folder, situation, name))
+          .toString('latin1')
+          .split('\n'),
+      )
       .map((line) => Buffer.from(line, 'latin1')),
   );
 }

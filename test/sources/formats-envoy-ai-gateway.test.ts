@@ -46,7 +46,10 @@ for (const [file, numbers] of SPANS) {
       JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [{ ...(JSON.parse(text) as object), ...ids }] }] }] });
     // The samples had their ids and times cleared: without them there is no key.
     assert.match(readSample('otel-genai', enveloped({})).refused[0] ?? '', /^missing_field startTimeUnixNano$/);
-    const whole = readSample('otel-genai', enveloped({ traceId: 'ab'.repeat(16), spanId: 'cd'.repeat(8), startTimeUnixNano: '1790812800000000000' }));
+    const whole = readSample(
+      'otel-genai',
+      enveloped({ traceId: 'ab'.repeat(16), spanId: 'cd'.repeat(8), startTimeUnixNano: '1790812800000000000' }),
+    );
     assert.deepEqual([whole.detected, whole.numbers], [['otel-genai'], [numbers]]);
   });
 }

@@ -29,6 +29,9 @@ test('doc-ai_log-samples.jsonl with the rest of its line: the numbers of the REA
     [20, 80, 0, 50, 25, 'provider', 'success'],
   ];
   assert.deepEqual(result.numbers, expected);
-  assert.deepEqual(result.rows.map((row) => row['model']), ['qwen-turbo', 'qwen-turbo', 'qwen-max', 'deepseek-reasoner', 'gpt-4o']);
+  assert.deepEqual(
+    result.rows.map((row) => row['model']),
+    ['qwen-turbo', 'qwen-turbo', 'qwen-max', 'deepseek-reasoner', 'gpt-4o'],
+  );
   assert.ok(!JSON.stringify(result.rows).includes('北京'), 'the question came out');
 });

@@ -37,13 +37,18 @@ test('npu-exporter: with all three stated, eight idle chips', (t) => {
   const options = { node: 'npu-1', npu_device_from: ['id'], ignore_timestamps: true };
   const { rows, counts } = parseWith(npuExporter, bytes, { options });
   assert.deepEqual(counts, { physical: counts.physical, valid: counts.physical - counts.blank, blank: counts.blank, quarantined: 0 });
-  assert.deepEqual(rows.map((row) => row['device_index']), CHIPS);
+  assert.deepEqual(
+    rows.map((row) => row['device_index']),
+    CHIPS,
+  );
   for (const row of rows) {
     assert.deepEqual(
       [row['device_id'], row['accelerator_model'], row['sampled_at_ms'], row['namespace'], row['pod']],
       [`npu-1/npu${row['device_index']}`, '910Awn-Ascend-V1', RECEIVED_AT_MS, null, null],
     );
-    const values = ['tensor_active', 'sm_clock_mhz', 'memory_used_mib', 'power_watts', 'temperature_c'].map((column) => Number(row[column]));
+    const values = ['tensor_active', 'sm_clock_mhz', 'memory_used_mib', 'power_watts', 'temperature_c'].map((column) =>
+      Number(row[column]),
+    );
     assert.deepEqual(values, [0, 0, 0, 0, 0]);
   }
 });
@@ -58,7 +63,11 @@ test('otlp-metrics: the specification’s example has no accelerator in it', (t)
 });
 
 test('the other OTLP examples belong to other sources, or to none', (t) => {
-  for (const [name, source] of [['trace', 'otel-genai'], ['logs', null], ['events', null]] as const) {
+  for (const [name, source] of [
+    ['trace', 'otel-genai'],
+    ['logs', null],
+    ['events', null],
+  ] as const) {
     const bytes = sharedFile(`formats/otlp-json/${name}.json`);
     if (bytes === null) return t.skip('no shared formats');
     assert.equal(detectSource(headOf(Buffer.from(bytes).toString()))?.name ?? null, source, name);

@@ -63,7 +63,10 @@ for (const [file, numbers] of STREAMS) {
       .filter((line) => line.startsWith('data: {'))
       .map((line) => JSON.parse(line.slice(6)) as Record<string, unknown>);
     const results = chunks.map((chunk) =>
-      readSample('openai-usage', JSON.stringify({ request_id: 'r-1', timestamp: '2026-10-01T00:00:00Z', response: chunk['response'] ?? chunk })),
+      readSample(
+        'openai-usage',
+        JSON.stringify({ request_id: 'r-1', timestamp: '2026-10-01T00:00:00Z', response: chunk['response'] ?? chunk }),
+      ),
     );
     const found = results.flatMap((result) => result.numbers).filter(([, , , , , usage]) => usage !== 'absent');
     assert.deepEqual(found, numbers === null ? [] : [numbers]);

@@ -40,7 +40,10 @@ test('yunikorn events/stream: an application is accepted', (t) => {
   const parsed = parseWith(yunikorn, input, {}, true);
   assert.deepEqual(parsed.counts, { physical: 1, valid: 1, blank: 0, quarantined: 0 });
   const [row] = parsed.rows;
-  assert.deepEqual([row?.['kind'], row?.['event'], row?.['name'], row?.['observed_at_ms']], ['application', 'accepted', 'app-1', 1_708_465_452_903]);
+  assert.deepEqual(
+    [row?.['kind'], row?.['event'], row?.['name'], row?.['observed_at_ms']],
+    ['application', 'accepted', 'app-1', 1_708_465_452_903],
+  );
 });
 
 test('yunikorn queue applications: two applications of root.default, three allocations without accelerators', (t) => {
@@ -110,7 +113,10 @@ for (const [name, blank, refused] of [
     assert.deepEqual([parsed.counts.blank, reasons(parsed)], [blank, refused]);
     const held = parsed.rows.map((row) => [row['native_id'], row['accelerator_count'], row['start_at_ms'], row['end_at_ms']]);
     const start = Date.UTC(2016, 7, 1, 11, 4, 9);
-    assert.deepEqual(held, name === 'accounting-logs.log' ? [[`ub-hpc|5692623|${Date.UTC(2016, 7, 1, 10, 1, 8)}`, '2.000000', start, start]] : []);
+    assert.deepEqual(
+      held,
+      name === 'accounting-logs.log' ? [[`ub-hpc|5692623|${Date.UTC(2016, 7, 1, 10, 1, 8)}`, '2.000000', start, start]] : [],
+    );
   });
 }
 

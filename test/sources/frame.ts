@@ -56,7 +56,8 @@ function* framed(source: Source, input: string | Uint8Array): Generator<Framed> 
   if (source.framing === 'csv') return yield* csvRecords(text, source.delimiter ?? ',');
   const lines = text.replace(/\n$/, '').split('\n');
   if (source.framing === 'text') {
-    for (const [index, line] of lines.entries()) yield { line: index + 1, record: line.trim() === '' ? undefined : line.replace(/\r$/, '') };
+    for (const [index, line] of lines.entries())
+      yield { line: index + 1, record: line.trim() === '' ? undefined : line.replace(/\r$/, '') };
     return;
   }
   const firstLine = lines.findIndex((line) => line.trim() !== '');
@@ -124,7 +125,8 @@ export function runSource(source: Source, input: string | Uint8Array, context: S
     const place: RecordPlace = { line, byteStart: 0, byteEnd: 0 };
     const before = rows.length;
     const emit: Emit = (row) => rows.push(row);
-    const outcome = refused !== undefined ? { reason: refused, field: null } : record === undefined ? 'blank' : parser.parse(record, place, emit);
+    const outcome =
+      refused !== undefined ? { reason: refused, field: null } : record === undefined ? 'blank' : parser.parse(record, place, emit);
     if (outcome === 'valid') valid += 1;
     else if (outcome === 'blank') blank += 1;
     else {

@@ -11,7 +11,10 @@ test('the machine-filled Pod is refused with a reason, or blank once claims are 
   const bytes = sharedFile('formats/kubernetes/core.v1.Pod.json');
   if (bytes === null) return t.skip('no shared formats');
   const refused = parseWith(kubernetesPods, bytes, {}, true);
-  assert.deepEqual(refused.quarantined.map(({ reason, field }) => [reason, field]), [['missing_field', 'spec.resourceClaims']]);
+  assert.deepEqual(
+    refused.quarantined.map(({ reason, field }) => [reason, field]),
+    [['missing_field', 'spec.resourceClaims']],
+  );
   const ignored = parseWith(kubernetesPods, bytes, { options: { ignore_resource_claims: true } }, true);
   assert.deepEqual(ignored.counts, { physical: 1, valid: 0, quarantined: 0, blank: 1 });
   const declared = { options: { resources: { requestsKey: { accelerators: '1' }, limitsKey: { accelerators: '1' } } } };
@@ -65,20 +68,24 @@ test('pods that share one card never sum above it: MIG slices', () => {
 
 test('pods that share one card never sum above it: memory in MiB', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1_000, max: 200_000 }), fc.array(fc.integer({ min: 1, max: 100_000 }), { minLength: 2, maxLength: 16 }), (card, wishes) => {
-      const catalog = new ResourceCatalog(new Map(), card);
-      let left = card;
-      let sum = Rational.of(0);
-      for (const wish of wishes) {
-        const mib = Math.min(wish, left);
-        if (mib === 0) break;
-        left -= mib;
-        const held = catalog.held(new Map([['nvidia.com/gpumem', mib]]));
-        assert.ok(!('reason' in held));
-        sum = sum.add(Rational.of(held[0]?.accelerators.toFixed(6) ?? '0'));
-      }
-      assert.ok(sum.compare(Rational.of(1)) <= 0);
-    }),
+    fc.property(
+      fc.integer({ min: 1_000, max: 200_000 }),
+      fc.array(fc.integer({ min: 1, max: 100_000 }), { minLength: 2, maxLength: 16 }),
+      (card, wishes) => {
+        const catalog = new ResourceCatalog(new Map(), card);
+        let left = card;
+        let sum = Rational.of(0);
+        for (const wish of wishes) {
+          const mib = Math.min(wish, left);
+          if (mib === 0) break;
+          left -= mib;
+          const held = catalog.held(new Map([['nvidia.com/gpumem', mib]]));
+          assert.ok(!('reason' in held));
+          sum = sum.add(Rational.of(held[0]?.accelerators.toFixed(6) ?? '0'));
+        }
+        assert.ok(sum.compare(Rational.of(1)) <= 0);
+      },
+    ),
   );
 });
 
@@ -104,7 +111,9 @@ test('options are checked before the first pod', () => {
       JSON.stringify(options),
     );
   }
-  kubernetesPods.open(contextOf({ options: { resources: { 'a.com/gpu': { accelerators: 0.5, model: 'h800' } }, tenant_from: 'namespace' } }));
+  kubernetesPods.open(
+    contextOf({ options: { resources: { 'a.com/gpu': { accelerators: 0.5, model: 'h800' } }, tenant_from: 'namespace' } }),
+  );
 });
 
 test('detection tells pods from other objects', () => {

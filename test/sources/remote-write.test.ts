@@ -33,14 +33,26 @@ test('1.0 and 2.0 of the same series are the same rows', () => {
 });
 
 test('a stale marker is told from another NaN by its bits', () => {
-  const series = { ...gpuReading(1, AT), samples: [[STALE, AT], [QUIET_NAN, AT], [7, AT]] as const };
+  const series = {
+    ...gpuReading(1, AT),
+    samples: [
+      [STALE, AT],
+      [QUIET_NAN, AT],
+      [7, AT],
+    ] as const,
+  };
   const { counts, quarantined, rows } = parseWith(prometheusRemoteWrite, snappy(message1([series])), {}, true);
   assert.deepEqual([counts.valid, counts.blank, quarantined.map(({ reason, line }) => [line, reason])], [1, 1, [[2, 'sentinel']]]);
   assert.equal(rows[0]?.['gpu_util'], '7');
 });
 
 test('an empty message is one blank unit, a message that cannot be read one refused unit', () => {
-  assert.deepEqual(parseWith(prometheusRemoteWrite, new Uint8Array([0]), {}, true).counts, { physical: 1, valid: 0, blank: 1, quarantined: 0 });
+  assert.deepEqual(parseWith(prometheusRemoteWrite, new Uint8Array([0]), {}, true).counts, {
+    physical: 1,
+    valid: 0,
+    blank: 1,
+    quarantined: 0,
+  });
   const bad = parseWith(prometheusRemoteWrite, new Uint8Array([5, 0, 0x41]), {}, true);
   assert.deepEqual([bad.counts.physical, bad.quarantined[0]?.reason, bad.quarantined[0]?.found], [1, 'wrong_shape', 'no snappy block']);
 });
@@ -72,7 +84,10 @@ test('faults of the message', () => {
   assert.equal(faultOf(snappy(Uint8Array.from([...one, 0x0b, 0x0c]))), 'no protobuf message');
   assert.equal(faultOf(snappy(Uint8Array.from([...one, 0, 1]))), 'no protobuf message');
   // Unknown fields of every wire type are passed over.
-  assert.equal(faultOf(snappy(Uint8Array.from([...one, 0x48, 200, 1, 0x51, 1, 2, 3, 4, 5, 6, 7, 8, 0x5a, 1, 9, 0x65, 1, 2, 3, 4]))), 'decoded 1 samples');
+  assert.equal(
+    faultOf(snappy(Uint8Array.from([...one, 0x48, 200, 1, 0x51, 1, 2, 3, 4, 5, 6, 7, 8, 0x5a, 1, 9, 0x65, 1, 2, 3, 4]))),
+    'decoded 1 samples',
+  );
 });
 
 test('more samples than a message may have', () => {
@@ -94,11 +109,17 @@ test('labels: a name twice, bytes that are no UTF-8, no name', () => {
   const label = [0x0a, 13, 0x0a, 4, ...Buffer.from('UUID'), 0x12, 5, ...Buffer.from('GPU-2')];
   const series = [...twice.subarray(twice.indexOf(0x0a, 1)), ...label];
   const of = (inner: readonly number[]): unknown => {
-    const bytes = Uint8Array.from([0x0a, ...(inner.length < 128 ? [inner.length] : [(inner.length % 128) | 128, Math.floor(inner.length / 128)]), ...inner]);
+    const bytes = Uint8Array.from([
+      0x0a,
+      ...(inner.length < 128 ? [inner.length] : [(inner.length % 128) | 128, Math.floor(inner.length / 128)]),
+      ...inner,
+    ]);
     return parseWith(prometheusRemoteWrite, snappy(bytes), {}, true).quarantined.map(({ reason, field }) => [reason, field]);
   };
   assert.deepEqual(of(series), [['wrong_shape', 'labels']]);
-  assert.deepEqual(of([...series.slice(0, -1), 0xff].map((byte, index, all) => (index === all.length - 9 ? 0x56 : byte))), [['wrong_shape', 'labels']]);
+  assert.deepEqual(of([...series.slice(0, -1), 0xff].map((byte, index, all) => (index === all.length - 9 ? 0x56 : byte))), [
+    ['wrong_shape', 'labels'],
+  ]);
   assert.deepEqual(of([0x12, 2, 0x10, 1]), [['missing_field', '__name__']]);
 });
 
@@ -113,9 +134,15 @@ test('whatever the encoder writes, the decoder reads', () => {
       for (const message of [message1(list), message2(list)]) {
         const read = decodeRemoteWrite(snappy(message));
         assert.ok(!('fault' in read));
-        assert.deepEqual(read.samples.map(({ value, timestampMs }) => [value, timestampMs]), list.flatMap((one) => one.samples.map(([value, at]) => [value, at])));
+        assert.deepEqual(
+          read.samples.map(({ value, timestampMs }) => [value, timestampMs]),
+          list.flatMap((one) => one.samples.map(([value, at]) => [value, at])),
+        );
         const labels = read.samples.map((sample) => Object.fromEntries(sample.series.labels() ?? []));
-        assert.deepEqual(labels, list.flatMap((one) => one.samples.map(() => ({ ...one.labels }))));
+        assert.deepEqual(
+          labels,
+          list.flatMap((one) => one.samples.map(() => ({ ...one.labels }))),
+        );
       }
     }),
     { numRuns: 200 },
@@ -124,7 +151,8 @@ test('whatever the encoder writes, the decoder reads', () => {
 
 test('no bytes make it throw, and a block that is cut is never read', () => {
   const body = snappy(message1([gpuReading(1, AT), gpuReading(2, AT)]));
-  for (let cut = 0; cut < body.length; cut++) assert.ok('fault' in unpackSnappyBlock(body.subarray(0, cut), MAX_MESSAGE_BYTES), `cut at ${cut}`);
+  for (let cut = 0; cut < body.length; cut++)
+    assert.ok('fault' in unpackSnappyBlock(body.subarray(0, cut), MAX_MESSAGE_BYTES), `cut at ${cut}`);
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 80 }), fc.nat(), fc.nat(255), (noise, at, byte) => {
       const bent = body.slice();
@@ -146,7 +174,10 @@ test('detection: every message, long first labels too; never text', () => {
     for (const message of [message1(list), message2(list)]) assert.ok(prometheusRemoteWrite.detect(headOf(snappy(message))));
   }
   fc.assert(
-    fc.property(fc.string({ unit: 'grapheme', maxLength: 200 }), (text) => !prometheusRemoteWrite.detect(headOf(new TextEncoder().encode(text)))),
+    fc.property(
+      fc.string({ unit: 'grapheme', maxLength: 200 }),
+      (text) => !prometheusRemoteWrite.detect(headOf(new TextEncoder().encode(text))),
+    ),
     { numRuns: 2_000 },
   );
 });

@@ -24,7 +24,10 @@ test('a real accounting log: 4,285 jobs, two of them with GPUs', (t) => {
   assert.deepEqual(quarantined, []);
   assert.equal(gpuHours(rows), '506.912778');
   assert.deepEqual([...new Set(rows.map((row) => row['tenant_key']))], ['chaff']);
-  assert.deepEqual(rows.map((row) => row['state']), ['CANCELLED', 'COMPLETED']);
+  assert.deepEqual(
+    rows.map((row) => row['state']),
+    ['CANCELLED', 'COMPLETED'],
+  );
   const byUser = parseWith(slurmSacct, bytes, { zone: 'UTC', options: { tenant_from: 'user' } });
   assert.deepEqual([...new Set(byUser.rows.map((row) => row['tenant_key']))], ['noror']);
 });
@@ -42,7 +45,10 @@ test('real logs with unknown and unfinished states', (t) => {
   const unknown = sharedFile('formats/slurm/unknown-job-state.log');
   const unfinished = sharedFile('formats/slurm/non-ended-job-state.log');
   if (unknown === null || unfinished === null) return t.skip('no shared formats');
-  assert.deepEqual(parseWith(slurmSacct, unknown, { zone: 'UTC' }).quarantined.map(({ reason }) => reason), ['unknown_state', 'unknown_state']);
+  assert.deepEqual(
+    parseWith(slurmSacct, unknown, { zone: 'UTC' }).quarantined.map(({ reason }) => reason),
+    ['unknown_state', 'unknown_state'],
+  );
   assert.deepEqual(parseWith(slurmSacct, unfinished, { zone: 'UTC' }).counts, { physical: 2, valid: 0, quarantined: 0, blank: 2 });
   // The same job with GPUs: RUNNING with End = Start holds its devices still.
   const withGpus = new TextDecoder().decode(unfinished).replaceAll('node=1|3-00', 'node=1,gres/gpu=4|3-00');
@@ -73,7 +79,14 @@ test('without a zone the object is held, unless times are epoch seconds', () => 
 });
 
 test('options are checked before the first line', () => {
-  for (const options of [{ tenant_from: 'gid' }, { epoch_times: 'yes' }, { gres: [] }, { columns: 'JobID' }, { zone: 'UTC' }, { resources: { 'gres/shard': {} } }]) {
+  for (const options of [
+    { tenant_from: 'gid' },
+    { epoch_times: 'yes' },
+    { gres: [] },
+    { columns: 'JobID' },
+    { zone: 'UTC' },
+    { resources: { 'gres/shard': {} } },
+  ]) {
     assert.throws(
       () => slurmSacct.open(contextOf({ zone: 'UTC', options })),
       (error) => error instanceof KashiError && error.code === 'config_invalid',
@@ -85,7 +98,10 @@ test('options are checked before the first line', () => {
 test('detection tells accounting lines from other tables', () => {
   const says = (text: string) => slurmSacct.detect({ text, json: undefined, bytes: new TextEncoder().encode(text) });
   assert.equal(says('JobID|State|AllocTRES|\n'), true);
-  assert.equal(says(`7_[1-3]|7|c|p|q|a|g|1|u|2|2026-10-01T08:00:00|Unknown|Unknown|Unknown|1-00:00:00|0:0|PENDING${'|'.repeat(9)}\n`), true);
+  assert.equal(
+    says(`7_[1-3]|7|c|p|q|a|g|1|u|2|2026-10-01T08:00:00|Unknown|Unknown|Unknown|1-00:00:00|0:0|PENDING${'|'.repeat(9)}\n`),
+    true,
+  );
   assert.equal(says('JobID,State\n'), false);
   assert.equal(says('a|b|c\n1|2|3\n'), false);
 });

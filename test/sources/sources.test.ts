@@ -40,7 +40,9 @@ function folders(path: string): string[] {
     .sort();
 }
 
-const CASES = folders(ROOT).flatMap((source) => folders(join(ROOT, source)).map((situation) => ({ source, situation, dir: join(ROOT, source, situation) })));
+const CASES = folders(ROOT).flatMap((source) =>
+  folders(join(ROOT, source)).map((situation) => ({ source, situation, dir: join(ROOT, source, situation) })),
+);
 
 function contextOf(dir: string): CaseContext {
   const file = join(dir, 'context.json');
@@ -66,7 +68,8 @@ function sourceContext(given: CaseContext): SourceContext {
 }
 
 function sourceOf(name: string, dir: string, given: CaseContext): Source {
-  if (name === 'mapped') return mappedSource(parseMapText(readFileSync(join(dir, given.map ?? 'map.yaml'), 'utf8'), given.map ?? 'map.yaml'));
+  if (name === 'mapped')
+    return mappedSource(parseMapText(readFileSync(join(dir, given.map ?? 'map.yaml'), 'utf8'), given.map ?? 'map.yaml'));
   const source = sourceNamed(name);
   assert.ok(source !== null, `no source is called ${name}`);
   return shapeOf(source, headOf(inputOf(dir)));
@@ -114,7 +117,11 @@ function checkColumns(source: string, actual: unknown, dir: string): void {
   const columns: readonly Column[] = DATASETS[sourceOf(source, dir, contextOf(dir)).fact].columns;
   const settable = columns.filter((column) => !['source', 'object_id', 'line'].includes(column.name));
   for (const row of rows) {
-    for (const name of Object.keys(row)) assert.ok(settable.some((column) => column.name === name), `${name} is no column of the dataset`);
+    for (const name of Object.keys(row))
+      assert.ok(
+        settable.some((column) => column.name === name),
+        `${name} is no column of the dataset`,
+      );
     for (const column of settable) {
       if (column.nullable !== true) assert.ok((row[column.name] ?? null) !== null, `${column.name} must not be null`);
     }
@@ -151,11 +158,26 @@ test('a map asks for the content id only when rows are its key', () => {
 test('names are unique and every source has cases', () => {
   const names = SOURCES.map((source) => source.name);
   assert.equal(new Set(names).size, names.length);
-  for (const name of [...names, 'mapped']) assert.ok(CASES.some((one) => one.source === name), `${name} has no case`);
+  for (const name of [...names, 'mapped'])
+    assert.ok(
+      CASES.some((one) => one.source === name),
+      `${name} has no case`,
+    );
 });
 
 test('token sources have fixtures with prompt text to lose', () => {
-  for (const name of ['litellm', 'openai-usage', 'otel-genai', 'mapped', 'envoy-ai-gateway', 'kong', 'higress', 'apisix', 'bedrock', 'new-api']) {
+  for (const name of [
+    'litellm',
+    'openai-usage',
+    'otel-genai',
+    'mapped',
+    'envoy-ai-gateway',
+    'kong',
+    'higress',
+    'apisix',
+    'bedrock',
+    'new-api',
+  ]) {
     assert.ok(
       CASES.some((one) => one.source === name && String(inputOf(one.dir)).includes(CANARY)),
       `no fixture of ${name} holds the canary`,

@@ -27,7 +27,10 @@ test('seconds with milliseconds in text or in a double give the millisecond back
 });
 
 test('durations are exact in every unit', () => {
-  assert.deepEqual([durationMs('1.5', 'h'), durationMs('0.1', 'm'), durationMs(2, 'd'), durationMs('x', 's')], [5_400_000, 6_000, 172_800_000, null]);
+  assert.deepEqual(
+    [durationMs('1.5', 'h'), durationMs('0.1', 'm'), durationMs(2, 'd'), durationMs('x', 's')],
+    [5_400_000, 6_000, 172_800_000, null],
+  );
 });
 
 for (const [format, zone] of [

@@ -23,16 +23,27 @@ test('inclusive counts split into classes that sum to the input, or are refused 
       assert.equal(reader.rejection, null);
       const classes = [row.input_uncached_tokens, row.input_cache_read_tokens, row.input_cache_write_tokens].map((n) => n ?? Number.NaN);
       assert.ok(classes.every((n) => n >= 0));
-      assert.equal(classes.reduce((sum, n) => sum + n, 0), input);
+      assert.equal(
+        classes.reduce((sum, n) => sum + n, 0),
+        input,
+      );
       assert.equal(row.output_tokens, output);
     }),
   );
 });
 
 test('a cache outside the input leaves the input as it is, and either total is accepted', () => {
-  for (const [total, ok] of [[80, true], [380, true], [81, false]] as const) {
+  for (const [total, ok] of [
+    [80, true],
+    [380, true],
+    [81, false],
+  ] as const) {
     const reader = new FieldReader();
-    const row = tokenColumns(reader, () => ({ ...NONE, input: 50, cacheRead: 200, cacheWrite: 100, output: 30, total, cacheOutside: true }), FIELDS);
+    const row = tokenColumns(
+      reader,
+      () => ({ ...NONE, input: 50, cacheRead: 200, cacheWrite: 100, output: 30, total, cacheOutside: true }),
+      FIELDS,
+    );
     assert.equal(row.input_uncached_tokens, 50);
     assert.equal(reader.rejection === null, ok);
   }
@@ -60,7 +71,11 @@ test('published token bills come out of LiteLLM records', { skip: existsSync(ORA
   for (const line of lines) {
     const cells = line.split(',');
     const at = (name: string): string => cells[header.split(',').indexOf(name)] ?? '';
-    const counts = { prompt: Number(at('prompt_tokens_incl_cached')), cached: Number(at('cached_read_tokens')), output: Number(at('output_tokens')) };
+    const counts = {
+      prompt: Number(at('prompt_tokens_incl_cached')),
+      cached: Number(at('cached_read_tokens')),
+      output: Number(at('output_tokens')),
+    };
     const row = litellmRow(counts);
     const millionths = (column: string, price: string): Rational => Rational.of(row[column] as number).multiply(Rational.of(at(price)));
     const cost = millionths('input_uncached_tokens', 'input_per_M')
@@ -76,7 +91,17 @@ function litellmRow({ prompt, cached, output }: { prompt: number; cached: number
   assert.ok(!isHold(parser));
   const rows: Row[] = [];
   const usage_object = { prompt_tokens: prompt, prompt_tokens_details: { cached_tokens: cached } };
-  const record = { call_type: 'acompletion', id: 'a', startTime: 1767225600, metadata: { usage_object }, prompt_tokens: prompt, completion_tokens: output };
-  assert.equal(parser.parse(record, { line: 1, byteStart: 0, byteEnd: 0 }, (row) => rows.push(row)), 'valid');
+  const record = {
+    call_type: 'acompletion',
+    id: 'a',
+    startTime: 1767225600,
+    metadata: { usage_object },
+    prompt_tokens: prompt,
+    completion_tokens: output,
+  };
+  assert.equal(
+    parser.parse(record, { line: 1, byteStart: 0, byteEnd: 0 }, (row) => rows.push(row)),
+    'valid',
+  );
   return rows[0] as Row;
 }
