@@ -151,7 +151,9 @@ class DuckdbWarehouse implements Warehouse {
       }
       return statement;
     } catch (error) {
-      throw error instanceof KashiError ? error : refused(firstLine(error), error);
+      if (error instanceof KashiError) throw error;
+      const allowed = 'views and columns that exist (show tables; describe <view>), and nothing outside the warehouse';
+      throw new KashiError('sql_refused', 'the statement does not run', { allowed, found: firstLine(error) }, { cause: error });
     }
   }
 }

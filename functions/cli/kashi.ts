@@ -63,6 +63,10 @@ async function main(argv: readonly string[]): Promise<number> {
     program.addCommand(entry === asked ? await entry.load() : new Command(entry.name).description(entry.summary));
   for (const command of program.commands) exitByException(command);
   exitByException(program);
+  if (argv.length === 0) {
+    program.outputHelp();
+    return EXIT.ok;
+  }
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return Number(process.exitCode ?? EXIT.ok);

@@ -35,9 +35,9 @@ export async function openSession(centre: Centre, period: string | null): Promis
   }
   const warehouse = await openEngine(centre, await snapshotFiles(centre.store, snapshot));
   try {
-    const periods = asked === null ? await periodsInData(warehouse, config.timeZone, centre.clock.now()) : [asked];
+    const periods = asked === null ? await periodsInData(warehouse, config.timeZone) : [asked];
     const { priceBook, tenants, inventory, catalog } = centre;
-    await warehouse.loadReference(buildReferences({ config, priceBook, tenants, inventory, catalog }, periods, centre.clock.now()));
+    await warehouse.loadReference(buildReferences({ config, priceBook, tenants, inventory, catalog }, periods));
     return { centre, snapshot, warehouse, models: loadModels(readSqlFiles()), periods };
   } catch (error) {
     await warehouse.close();
@@ -55,20 +55,19 @@ export async function withSession<T>(centre: Centre, period: string | null, use:
   }
 }
 
-/** Months in which something happened, at most 240; an open allocation reaches to now. */
-async function periodsInData(warehouse: Warehouse, timeZone: string, nowMs: number): Promise<Period[]> {
+/** Months in which something happened, at most 240; an open allocation reaches to where it was last seen. */
+async function periodsInData(warehouse: Warehouse, timeZone: string): Promise<Period[]> {
   const { rows } = await warehouse.query(
     `
     select min(first_ms), max(last_ms) from (
       select min(event_at_ms) as first_ms, max(event_at_ms) as last_ms from raw_token_usage
       union all
-      select min(start_at_ms), max(coalesce(end_at_ms, least(observed_at_ms, cast(? as bigint)))) from raw_allocation_event
+      select min(start_at_ms), max(coalesce(end_at_ms, observed_at_ms)) from raw_allocation_event
       union all
       select min(sampled_at_ms), max(sampled_at_ms) from raw_gpu_sample
       union all
       select min(observed_at_ms), max(observed_at_ms) from raw_scheduler_event
     ) as spans`,
-    [nowMs],
   );
   const [first, last] = rows[0] ?? [];
   if (first === null || first === undefined || last === null || last === undefined) return [];

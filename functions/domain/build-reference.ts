@@ -27,12 +27,11 @@ export interface ReferenceInput {
 
 /**
  * Every table of REFERENCE. Shape: periods, segments and token policies of the given periods; everything else whole, because rating
- * joins it by instants and must not depend on which periods are asked for. `nowMs` is where open allocations are cut inside a running
- * period. A missing file gives empty tables; without a token policy only success is charged. A site that is not configured has no row:
+ * joins it by instants and must not depend on which periods are asked for. A missing file gives empty tables; without a token policy only success is charged. A site that is not configured has no row:
  * rating bills both its GPU-hours and its tokens, so that nothing is lost silently.
  * Errors: KashiError price_book_invalid when a price names a site or tenant that the other files do not know.
  */
-export function buildReferences(input: ReferenceInput, periods: readonly Period[], nowMs: number): ReferenceRows {
+export function buildReferences(input: ReferenceInput, periods: readonly Period[]): ReferenceRows {
   const { config, priceBook, tenants } = input;
   requireKnownNames(input);
   return {
@@ -40,7 +39,6 @@ export function buildReferences(input: ReferenceInput, periods: readonly Period[
       period,
       start_ms: startMs,
       end_ms: endMs,
-      clip_ms: Math.min(endMs, Math.max(startMs, nowMs)),
     })),
     ref_setting: [
       {
@@ -84,9 +82,9 @@ export function buildReferences(input: ReferenceInput, periods: readonly Period[
   };
 }
 
-/** The tables of one period that has ended: open allocations are cut at its end. Otherwise as buildReferences. */
+/** The tables of one period. Otherwise as buildReferences. */
 export function buildReference({ period, ...input }: ReferenceInput & { readonly period: Period }): ReferenceRows {
-  return buildReferences(input, [period], period.endMs);
+  return buildReferences(input, [period]);
 }
 
 type Rows<K extends keyof ReferenceRows> = Pick<ReferenceRows, K>;

@@ -28,7 +28,6 @@ export const REFERENCE = {
     { name: 'period', type: 'VARCHAR', meaning: 'yyyy-mm' },
     { name: 'start_ms', type: 'BIGINT', meaning: 'inclusive' },
     { name: 'end_ms', type: 'BIGINT', meaning: 'exclusive' },
-    { name: 'clip_ms', type: 'BIGINT', meaning: 'where open allocations are cut: the end, or the as-of instant inside a running period' },
   ]),
   ref_setting: table('ref_setting', 'one row of settings', [
     { name: 'currency', type: 'VARCHAR', meaning: 'ISO 4217' },

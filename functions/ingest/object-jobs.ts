@@ -1,6 +1,6 @@
 /** The jobs that read one object: one, or one on each thread when no line depends on another and there is enough to share. */
 import type { ThreadJob, ThreadPool } from '../ports.ts';
-import { type JobBlock, type JobDescription, type JobResult, mergeResults } from './parse-job.ts';
+import { type JobBlock, type JobDescription, type JobResult, type Merged, mergeResults } from './parse-job.ts';
 
 export type ParsePool = ThreadPool<JobDescription, JobBlock, JobResult>;
 
@@ -26,7 +26,7 @@ export class ObjectJobs {
     await job.send(block, block.bytes.buffer);
   }
 
-  async finish(): Promise<ReturnType<typeof mergeResults>> {
+  async finish(): Promise<Merged> {
     // An empty object has no block; it still has a result.
     if (this.jobs.length === 0) this.jobs.push(this.pool.open(this.description));
     return mergeResults(await Promise.all(this.jobs.map((job) => job.finish())));

@@ -3,7 +3,7 @@ import { DATASETS, type Dataset, QUARANTINE } from '../datasets.ts';
 import type { RowSpool, SpooledRows } from '../ports.ts';
 import { mappedSource, parseMapText } from '../sources/mapped.ts';
 import { SOURCES } from '../sources/registry.ts';
-import { isHold, type Source, type SourceContext } from '../sources/source.ts';
+import { isHold, type Rejection, type Source, type SourceContext } from '../sources/source.ts';
 import type { Block } from './blocks.ts';
 import type { Limits } from './limits.ts';
 import { type LineCounts, ObjectParser } from './parse-object.ts';
@@ -32,6 +32,21 @@ export interface JobResult {
   readonly reasons: Readonly<Record<string, number>>;
   readonly rows: SpooledRows | null;
   readonly refusals: SpooledRows | null;
+  /** What was refused first, to say why an object is held. */
+  readonly firstRefusal: FirstRefusal | null;
+}
+
+export interface FirstRefusal extends Rejection {
+  readonly line: number;
+}
+
+/** The results of all jobs of one object. */
+export interface Merged {
+  readonly counts: LineCounts;
+  readonly reasons: Readonly<Record<string, number>>;
+  readonly rows: readonly SpooledRows[];
+  readonly refusals: readonly SpooledRows[];
+  readonly firstRefusal: FirstRefusal | null;
 }
 
 /** Lines without anything on them are blank under every source; an object of them alone is not worth stopping a close for. */
@@ -57,6 +72,7 @@ export class ParseJob {
   private readonly rows: RowSpool;
   private readonly refusals: RowSpool;
   private readonly parser: ObjectParser;
+  private firstRefusal: FirstRefusal | null = null;
 
   constructor(description: JobDescription, spoolOf: (dataset: Dataset) => RowSpool) {
     const { context, limits, objectId, objectName } = description;
@@ -70,6 +86,7 @@ export class ParseJob {
       row: (row, line) => this.rows.append(row, origin, line),
       refused: ({ reason, field, found }, place) => {
         this.reasons[reason] = (this.reasons[reason] ?? 0) + 1;
+        this.firstRefusal ??= { reason, field, found, line: place.line };
         const where = { landed_at_ms: context.receivedAtMs, object_name: objectName, byte_start: place.byteStart, byte_end: place.byteEnd };
         this.refusals.append({ ...where, reason, field, found }, origin, place.line);
       },
@@ -84,7 +101,13 @@ export class ParseJob {
 
   finish(): JobResult {
     this.parser.finish();
-    return { counts: this.parser.counts, reasons: this.reasons, rows: this.rows.finish(), refusals: this.refusals.finish() };
+    return {
+      counts: this.parser.counts,
+      reasons: this.reasons,
+      rows: this.rows.finish(),
+      refusals: this.refusals.finish(),
+      firstRefusal: this.firstRefusal,
+    };
   }
 
   abort(): void {
@@ -94,18 +117,21 @@ export class ParseJob {
 }
 
 /** One result of several jobs over parts of one object. */
-export function mergeResults(results: readonly JobResult[]): {
-  counts: LineCounts;
-  reasons: Record<string, number>;
-  rows: SpooledRows[];
-  refusals: SpooledRows[];
-} {
+export function mergeResults(results: readonly JobResult[]): Merged {
   const counts: LineCounts = { physical: 0, valid: 0, quarantined: 0, blank: 0 };
   const reasons: Record<string, number> = {};
   for (const result of results) {
     for (const name of Object.keys(counts) as (keyof LineCounts)[]) counts[name] += result.counts[name];
     for (const [reason, count] of Object.entries(result.reasons)) reasons[reason] = (reasons[reason] ?? 0) + count;
   }
+  const first = results.map(({ firstRefusal }) => firstRefusal).filter((refusal) => refusal !== null);
+  first.sort((a, b) => a.line - b.line);
   const present = (spools: readonly (SpooledRows | null)[]): SpooledRows[] => spools.filter((spool) => spool !== null);
-  return { counts, reasons, rows: present(results.map(({ rows }) => rows)), refusals: present(results.map(({ refusals }) => refusals)) };
+  return {
+    counts,
+    reasons,
+    rows: present(results.map(({ rows }) => rows)),
+    refusals: present(results.map(({ refusals }) => refusals)),
+    firstRefusal: first[0] ?? null,
+  };
 }

@@ -1,13 +1,13 @@
 /** One object, once: its records through the parser of its source, into spooled rows and refusals, and these into files of the store. */
 import { createHash } from 'node:crypto';
 import type { LandedObject } from '../ports.ts';
-import { type Hold, isHold, type Source, type SourceContext } from '../sources/source.ts';
+import { type Hold, isHold, type Rejection, type Source, type SourceContext } from '../sources/source.ts';
 import { type Attempt, held, type Parsed, storeFiles } from './attempt.ts';
 import { BlockCutter, countNewlines } from './blocks.ts';
 import type { IngestDependencies, Reading } from './ingest-object.ts';
 import { type Limits, ObjectFault } from './limits.ts';
 import { ObjectJobs } from './object-jobs.ts';
-import type { JobDescription } from './parse-job.ts';
+import type { JobDescription, Merged } from './parse-job.ts';
 import type { LineCounts } from './parse-object.ts';
 import type { Peek } from './peek.ts';
 import { readBounded } from './read-bounded.ts';
@@ -47,8 +47,9 @@ export async function readObject(
     if (error instanceof ObjectFault) return held(error.reason, error.message);
     throw error;
   }
-  const { counts, reasons, rows, refusals } = await jobs.finish();
-  const hold = tooManyBad(counts, limits);
+  const merged = await jobs.finish();
+  const { counts, reasons, rows, refusals } = merged;
+  const hold = tooManyBad(counts, merged, limits);
   if (hold === null)
     return { hold: null, lines: counts, newlines, reasons, files: await storeFiles(attempt, source, rows, refusals, writer, store) };
   await writer.discard([...rows, ...refusals]);
@@ -79,14 +80,26 @@ async function feed(
   return newlines;
 }
 
-/** Above the limit the object is more likely misread than partly bad. */
-function tooManyBad(counts: LineCounts, limits: Limits): Hold | null {
+/** A share of fewer bad rows than this says nothing about a file in which others are good. */
+const MIN_BAD_ROWS = 20;
+
+/** Above the limit, or without one good row, the object is more likely misread than partly bad. */
+function tooManyBad(counts: LineCounts, { reasons, firstRefusal }: Merged, limits: Limits): Hold | null {
   const judged = counts.valid + counts.quarantined;
   if (counts.quarantined <= judged * limits.badRowShare) return null;
+  if (counts.valid > 0 && counts.quarantined < MIN_BAD_ROWS) return null;
+  const share = Math.round(limits.badRowShare * 1e6) / 1e4;
+  const why = Object.entries(reasons).map(([reason, count]) => `${reason} ${count}`);
+  const first = firstRefusal === null ? '' : `; first at line ${firstRefusal.line}: ${textOfRefusal(firstRefusal)}`;
   return {
     hold: 'too_many_bad_rows',
-    detail: `allowed ${Math.round(limits.badRowShare * 1e6) / 1e4} % of ${judged} rows, found ${counts.quarantined} bad`,
+    detail: `allowed ${share} % of ${judged} rows, found ${counts.quarantined} bad (${why.join(', ')})${first}`,
   };
+}
+
+/** Example: 'missing_field tenant (absent)'. */
+function textOfRefusal({ reason, field, found }: Rejection): string {
+  return [reason, ...(field === null ? [] : [field]), ...(found === null ? [] : [`(${found})`])].join(' ');
 }
 
 /** Errors: ObjectFault document_too_large beyond limits.documentBytes. */

@@ -16,7 +16,7 @@ inside as (
   from fct_allocation as allocations
   inner join ref_period as periods
     on allocations.start_at_ms >= periods.start_ms
-    and allocations.end_at_ms <= periods.clip_ms
+    and allocations.end_at_ms <= periods.end_ms
 ),
 pieces as (
   select allocation_id, period, cast(sum(gpu_ms) as bigint) as gpu_ms

@@ -23,5 +23,5 @@ select
   pods.accelerator_count
 from stg_job_pod as pods
 inner join ref_period as periods
-  on pods.start_at_ms < periods.clip_ms
+  on pods.start_at_ms < periods.end_ms
   and (pods.end_at_ms is null or pods.end_at_ms > periods.start_ms)

@@ -11,7 +11,7 @@
 --   accelerator_model varchar: catalog model; the source's own word when the catalog does not know it; null when nothing tells
 --   accelerator_count decimal(12,6) [accelerators]: held accelerators, a fraction for a share of one
 --   start_at timestamp(3) [UTC]: devices bound
---   end_at timestamp(3) [UTC]: devices released; for an open allocation the instant it is clipped at
+--   end_at timestamp(3) [UTC]: devices released; for an open allocation the end of the last period asked for
 --   end_kind varchar: observed, inferred or open
 --   start_at_ms bigint [epoch ms UTC]: same as start_at
 --   end_at_ms bigint [epoch ms UTC]: same as end_at
@@ -38,7 +38,7 @@
 -- Source: SPEC 4
 with
 horizon as (
-  select max(clip_ms) as clip_ms from ref_period
+  select max(end_ms) as end_ms from ref_period
 ),
 settings as (
   select unmapped_as_is from ref_setting
@@ -48,7 +48,7 @@ held as (
     allocations.*,
     case
       when allocations.start_at_ms is null then null
-      else greatest(allocations.start_at_ms, coalesce(allocations.end_at_ms, horizon.clip_ms))
+      else greatest(allocations.start_at_ms, coalesce(allocations.end_at_ms, horizon.end_ms))
     end as held_until_ms
   from stg_allocation as allocations
   cross join horizon

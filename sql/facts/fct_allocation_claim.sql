@@ -24,10 +24,10 @@ held as (
     allocations.device_ids,
     allocations.node,
     greatest(allocations.start_at_ms, periods.start_ms) as start_ms,
-    least(allocations.end_at_ms, periods.clip_ms) as end_ms
+    least(allocations.end_at_ms, periods.end_ms) as end_ms
   from fct_allocation as allocations
   inner join ref_period as periods
-    on allocations.start_at_ms < periods.clip_ms
+    on allocations.start_at_ms < periods.end_ms
     and allocations.end_at_ms > periods.start_ms
   union all
   select
@@ -40,12 +40,12 @@ held as (
     pods.device_ids,
     pods.node,
     greatest(greatest(jobs.start_at_ms, pods.start_at_ms), periods.start_ms) as start_ms,
-    least(least(jobs.end_at_ms, coalesce(pods.end_at_ms, jobs.end_at_ms)), periods.clip_ms) as end_ms
+    least(least(jobs.end_at_ms, coalesce(pods.end_at_ms, jobs.end_at_ms)), periods.end_ms) as end_ms
   from stg_job_pod as pods
   inner join fct_allocation as jobs
     on jobs.allocation_id = pods.job_allocation_id
   inner join ref_period as periods
-    on greatest(jobs.start_at_ms, pods.start_at_ms) < periods.clip_ms
+    on greatest(jobs.start_at_ms, pods.start_at_ms) < periods.end_ms
     and least(jobs.end_at_ms, coalesce(pods.end_at_ms, jobs.end_at_ms)) > periods.start_ms
 ),
 claims as (

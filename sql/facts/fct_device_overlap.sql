@@ -14,7 +14,7 @@
 -- Source: SPEC 4
 with
 horizon as (
-  select max(clip_ms) as clip_ms from ref_period
+  select max(end_ms) as end_ms from ref_period
 ),
 holds as (
   select
@@ -25,14 +25,14 @@ holds as (
       when strpos(allocations.node, ',') = 0 and strpos(allocations.node, '[') = 0 then allocations.node || '/' || trim(devices.device_id)
     end as device_id,
     allocations.start_at_ms,
-    coalesce(allocations.end_at_ms, horizon.clip_ms) as end_at_ms,
+    coalesce(allocations.end_at_ms, horizon.end_ms) as end_at_ms,
     cast(div_half_up(cast(allocations.accelerator_count * 1000000 as decimal(38, 0)), cast(cardinality(split(allocations.device_ids, ',')) as decimal(38, 0))) as bigint) as share_ppm
   from stg_allocation as allocations
   cross join horizon
   cross join unnest(split(allocations.device_ids, ',')) as devices (device_id)
   where allocations.device_ids is not null
     and allocations.start_at_ms is not null
-    and coalesce(allocations.end_at_ms, horizon.clip_ms) > allocations.start_at_ms
+    and coalesce(allocations.end_at_ms, horizon.end_ms) > allocations.start_at_ms
 ),
 edges as (
   select site_id, device_id, start_at_ms as edge_ms from holds where device_id is not null

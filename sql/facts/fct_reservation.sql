@@ -11,7 +11,7 @@
 --   queue varchar: queue as users name it
 --   accelerator_count decimal(12,6) [accelerators]: reserved
 --   reserved_at timestamp(3) [UTC]: quota reserved
---   released_at timestamp(3) [UTC]: quota given back; while held the instant it is clipped at
+--   released_at timestamp(3) [UTC]: quota given back; while held the end of the last period asked for
 --   reserved_at_ms bigint [epoch ms UTC]: same as reserved_at
 --   released_at_ms bigint [epoch ms UTC]: same as released_at
 --   admitted_at_ms bigint [epoch ms UTC]: pods allowed to start; null when never, or not seen
@@ -28,7 +28,7 @@
 -- Source: SPEC 4
 with
 horizon as (
-  select max(clip_ms) as clip_ms from ref_period
+  select max(end_ms) as end_ms from ref_period
 ),
 settings as (
   select unmapped_as_is from ref_setting
@@ -36,7 +36,7 @@ settings as (
 reserved as (
   select
     reservations.*,
-    greatest(reservations.reserved_at_ms, coalesce(reservations.released_at_ms, horizon.clip_ms)) as until_ms
+    greatest(reservations.reserved_at_ms, coalesce(reservations.released_at_ms, horizon.end_ms)) as until_ms
   from stg_reservation as reservations
   cross join horizon
 ),
@@ -45,7 +45,7 @@ held as (
     reserved.reservation_id,
     bool_or(allocations.allocation_id = reserved.reservation_id) as is_alone,
     sum(cast(allocations.accelerator_count as decimal(38, 6)) * cast(greatest(
-      least(coalesce(allocations.end_at_ms, horizon.clip_ms), reserved.until_ms) - greatest(allocations.start_at_ms, reserved.reserved_at_ms), 0
+      least(coalesce(allocations.end_at_ms, horizon.end_ms), reserved.until_ms) - greatest(allocations.start_at_ms, reserved.reserved_at_ms), 0
     ) as decimal(38, 0))) as gpu_ms
   from reserved
   cross join horizon
@@ -54,7 +54,7 @@ held as (
     and allocations.namespace = reserved.namespace
     and (allocations.workload_id = reserved.workload_id or allocations.gang = reserved.name)
     and allocations.start_at_ms < reserved.until_ms
-    and coalesce(allocations.end_at_ms, horizon.clip_ms) > reserved.reserved_at_ms
+    and coalesce(allocations.end_at_ms, horizon.end_ms) > reserved.reserved_at_ms
   group by reserved.reservation_id
 )
 select

@@ -29,12 +29,12 @@ held as (
     cast(round(cast(allocations.hfu as decimal(38, 9)) * cast(1000000 as decimal(38, 0)), 0) as decimal(38, 0)) as hfu_ppm,
     cast(round(cast(allocations.mfu as decimal(38, 9)) * cast(1000000 as decimal(38, 0)), 0) as decimal(38, 0)) as mfu_ppm,
     cast(round(cast(allocations.gpu_util as decimal(38, 9)) * cast(1000000 as decimal(38, 0)), 0) as decimal(38, 0)) as util_ppm,
-    (least(allocations.end_at_ms, periods.clip_ms) - greatest(allocations.start_at_ms, periods.start_ms)) * cast(ceil(allocations.accelerator_count) as bigint) as device_ms,
+    (least(allocations.end_at_ms, periods.end_ms) - greatest(allocations.start_at_ms, periods.start_ms)) * cast(ceil(allocations.accelerator_count) as bigint) as device_ms,
     cast(allocations.accelerator_count * 1000000 as decimal(38, 0))
-      * cast(least(allocations.end_at_ms, periods.clip_ms) - greatest(allocations.start_at_ms, periods.start_ms) as decimal(38, 0)) as micro_gpu_ms
+      * cast(least(allocations.end_at_ms, periods.end_ms) - greatest(allocations.start_at_ms, periods.start_ms) as decimal(38, 0)) as micro_gpu_ms
   from fct_allocation as allocations
   inner join ref_period as periods
-    on allocations.start_at_ms < periods.clip_ms
+    on allocations.start_at_ms < periods.end_ms
     and allocations.end_at_ms > periods.start_ms
 ),
 workloads as (

@@ -41,7 +41,7 @@ held as (
     ) as longest_ms
   from fct_allocation as allocations
   inner join ref_period as periods
-    on allocations.start_at_ms < periods.clip_ms
+    on allocations.start_at_ms < periods.end_ms
     and allocations.end_at_ms > periods.start_ms
 ),
 exempted as (

@@ -1,7 +1,7 @@
 -- Allocations cut at period bounds, price changes, tariff bands and the end of a gang's wait.
 -- Grain: one allocation, segment and kind
 -- Key: allocation_id, period, segment_no, kind
--- Inputs: fct_allocation, fct_device_overlap, ref_period, ref_segment
+-- Inputs: fct_allocation, fct_device_overlap, ref_segment
 -- Columns:
 --   period varchar: yyyy-mm
 --   segment_no bigint: span of the period inside which no price changes
@@ -60,15 +60,11 @@ pieces as (
     kinds.accelerator_count,
     kinds.start_at_ms,
     greatest(kinds.from_ms, segments.start_ms) as start_ms,
-    least(least(kinds.until_ms, segments.end_ms), periods.clip_ms) as end_ms
+    least(kinds.until_ms, segments.end_ms) as end_ms
   from kinds
   inner join ref_segment as segments
     on kinds.from_ms < segments.end_ms
     and kinds.until_ms > segments.start_ms
-  inner join ref_period as periods
-    on periods.period = segments.period
-    and kinds.from_ms < periods.clip_ms
-    and segments.start_ms < periods.clip_ms
 ),
 losses as (
   select

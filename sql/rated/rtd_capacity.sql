@@ -11,7 +11,7 @@
 --   maintenance_gpu_ms bigint [accelerator ms]: planned outage
 --   lost_gpu_ms bigint [accelerator ms]: unplanned outage
 --   idle_gpu_ms bigint [accelerator ms]: the rest; allocated + idle + maintenance + lost = capacity
--- Rules: up to the as-of instant inside a running period; each part rounds once to a millisecond.
+-- Rules: each part rounds once to a millisecond.
 -- Source: SPEC 4
 with
 capacity as (
@@ -20,10 +20,10 @@ capacity as (
     nodes.site_id,
     nodes.accelerator_model,
     cast(round(sum(cast(nodes.accelerator_count as decimal(38, 6))
-      * cast(least(nodes.to_ms, periods.clip_ms) - greatest(nodes.from_ms, periods.start_ms) as decimal(38, 0))), 0) as bigint) as gpu_ms
+      * cast(least(nodes.to_ms, periods.end_ms) - greatest(nodes.from_ms, periods.start_ms) as decimal(38, 0))), 0) as bigint) as gpu_ms
   from ref_capacity as nodes
   inner join ref_period as periods
-    on nodes.from_ms < periods.clip_ms
+    on nodes.from_ms < periods.end_ms
     and nodes.to_ms > periods.start_ms
   group by periods.period, nodes.site_id, nodes.accelerator_model
 ),
@@ -45,10 +45,10 @@ outages as (
     nodes.accelerator_model,
     outage.kind,
     cast(round(sum(cast(outage.accelerator_count as decimal(38, 6))
-      * cast(least(outage.to_ms, periods.clip_ms) - greatest(outage.from_ms, periods.start_ms) as decimal(38, 0))), 0) as bigint) as gpu_ms
+      * cast(least(outage.to_ms, periods.end_ms) - greatest(outage.from_ms, periods.start_ms) as decimal(38, 0))), 0) as bigint) as gpu_ms
   from ref_outage as outage
   inner join ref_period as periods
-    on outage.from_ms < periods.clip_ms
+    on outage.from_ms < periods.end_ms
     and outage.to_ms > periods.start_ms
   inner join ref_capacity as nodes
     on nodes.site_id = outage.site_id
