@@ -131,7 +131,7 @@ describe('canary', () => {
       const good = Array.from({ length: ROWS + 6 * bad.length }, (_, n) => carrier(n + 1));
       const text = (rows: (string | Buffer)[]): Buffer => Buffer.concat(rows.flatMap((row) => [Buffer.from(row), Buffer.from('\n')]));
       land(`${format.name}/mixed`, text([...head, ...good, ...bad]));
-      land(`${format.name}/held`, text([...head, ...good.slice(0, 5), ...bad, ...bad]));
+      land(`${format.name}/held`, text([...head, ...good.slice(0, 5), ...Array.from({ length: 20 }, () => bad).flat()]));
     }
     land('unknown/prompt.txt', `${SECRET}\n`.repeat(50));
     land('unknown/cut.json', `{"messages":[{"content":"${SECRET}`);
