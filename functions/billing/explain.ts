@@ -76,6 +76,7 @@ const GPU_INPUTS = `
   inner join rtd_price_match as matches
     on matches.period = pieces.period and matches.segment_no = pieces.segment_no and matches.site_id = allocations.site_id
     and matches.product = allocations.accelerator_model and matches.meter = 'gpu_hours' and matches.tenant_id = allocations.tenant_id
+  left join raw_object as objects on objects.object_id = allocations.object_id
   where pieces.period = ? and allocations.tenant_id = ? and allocations.site_id = ? and allocations.workload_id = ?
     and allocations.accelerator_model = ? and matches.price_id = ? and matches.band = ?
     and pieces.kind = ? and coalesce(matches.policy_id, '') = ?`;
@@ -98,7 +99,7 @@ async function gpuInputs(warehouse: Warehouse, line: TextRecord): Promise<Inputs
          cast(from_unixtime_nanos(pieces.start_ms * 1000000) as timestamp(3)) as piece_start_at,
          cast(from_unixtime_nanos(pieces.end_ms * 1000000) as timestamp(3)) as piece_end_at,
          pieces.gpu_ms, allocations.start_at, allocations.end_at, allocations.end_kind, allocations.node, allocations.fault, allocations.source, objects.object_name, allocations.line
-       ${GPU_INPUTS.replace('where', 'left join raw_object as objects on objects.object_id = allocations.object_id where')}
+       ${GPU_INPUTS}
        order by pieces.start_ms, allocations.allocation_id limit ${INPUT_LIMIT}`,
       parameters,
     ),
@@ -138,6 +139,7 @@ const TOKEN_INPUTS = `
   inner join rtd_price_match as matches
     on matches.period = segments.period and matches.segment_no = segments.segment_no and matches.site_id = attempts.site_id
     and matches.product = attempts.model and matches.image_digest = coalesce(attempts.image_digest, '') and matches.tenant_id = attempts.tenant_id
+  left join raw_object as objects on objects.object_id = attempts.object_id
   where segments.period = ? and attempts.tenant_id = ? and attempts.site_id = ? and attempts.model = ? and coalesce(attempts.image_digest, '') = ?
     and matches.meter = ? and matches.price_id = ? and matches.band = ?
     and case matches.meter when 'input_uncached' then attempts.input_uncached_tokens when 'input_cache_read' then attempts.input_cache_read_tokens
@@ -157,7 +159,7 @@ async function tokenInputs(warehouse: Warehouse, line: TextRecord): Promise<Inpu
   const inputs = records(
     await warehouse.query(
       `select attempts.native_id, attempts.event_at, attempts.input_uncached_tokens, attempts.input_cache_read_tokens, attempts.input_cache_write_tokens, attempts.output_tokens, attempts.source, objects.object_name, attempts.line
-       ${TOKEN_INPUTS.replace('where segments.period', 'left join raw_object as objects on objects.object_id = attempts.object_id where segments.period')}
+       ${TOKEN_INPUTS}
        order by attempts.event_at_ms, attempts.request_key limit ${INPUT_LIMIT}`,
       parameters,
     ),

@@ -11,7 +11,7 @@ const WANTED_MAJOR = 24;
 /** The node binary of the npm package for this platform, or null. */
 function packagedNode() {
   const { platform, arch } = process;
-  const name = platform === 'win32' ? `node-win-${arch}` : platform === 'darwin' ? `node-bin-darwin-${arch}` : `node-${platform}-${arch}`;
+  const name = `node-${platform === 'win32' ? 'win' : platform}-${arch}`;
   try {
     const manifest = createRequire(import.meta.url).resolve(`${name}/package.json`);
     return join(dirname(manifest), 'bin', platform === 'win32' ? 'node.exe' : 'node');
@@ -28,7 +28,7 @@ if (Number(process.versions.node.split('.')[0]) >= WANTED_MAJOR) {
   const node = packagedNode();
   if (node === null) {
     process.stderr.write(
-      `kashi runs on Node ${WANTED_MAJOR}\n  allowed: Node ${WANTED_MAJOR} or newer, or a platform with a Node package on npm (linux x64/arm64, macOS arm64, Windows x64)\n  found:   Node ${process.versions.node} on ${process.platform} ${process.arch}\n`,
+      `kashi runs on Node ${WANTED_MAJOR}\n  allowed: Node ${WANTED_MAJOR} or newer, or a platform with a Node package on npm (linux x64/arm64, Windows x64)\n  found:   Node ${process.versions.node} on ${process.platform} ${process.arch}\n`,
     );
     process.exit(2);
   }
