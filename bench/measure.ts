@@ -34,6 +34,9 @@ export async function runMeasured(args: readonly string[], folder: string): Prom
   const env = { ...process.env, NODE_OPTIONS: `--import=${PRELOAD}`, KASHI_BENCH_USAGE: report };
   const started = process.hrtime.bigint();
   const child = spawn(process.execPath, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  // A bench that is stopped leaves nothing running.
+  const stop = (): unknown => child.kill('SIGKILL');
+  process.once('exit', stop);
   const out: Buffer[] = [];
   const err: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
@@ -43,6 +46,7 @@ export async function runMeasured(args: readonly string[], folder: string): Prom
     child.once('close', (exit, signal) => resolve(exit ?? signal ?? 'no status'));
   });
   const wallS = Number(process.hrtime.bigint() - started) / 1e9;
+  process.removeListener('exit', stop);
   const stdout = Buffer.concat(out).toString();
   if (code !== 0)
     throw new Error(

@@ -6,12 +6,11 @@ import { ingestCase } from './ingest/case.ts';
 /** npm keeps options for itself unless they stand after `--`; a run of minutes with the wrong size is worse than a word about it. */
 function refuseSwallowedOptions(program: Command): void {
   for (const command of program.commands)
-    for (const { long } of command.options) {
+    for (const { long, flags } of command.options) {
       const kept = process.env[`npm_config_${long?.slice(2).replaceAll('-', '_')}`];
+      // npm has a cache option of its own, so its being set says nothing.
       if (kept === undefined || long === '--cache' || process.argv.includes(long ?? '')) continue;
-      program.error(
-        `npm kept ${long} for itself\n  write: npm run bench -- ${command.name()} ${long} ${kept === 'true' ? '' : kept}`.trimEnd(),
-      );
+      program.error(`npm kept ${long} for itself\n  write: npm run bench -- ${command.name()} ${flags}`);
     }
 }
 

@@ -51,11 +51,10 @@ async function run(options: Options): Promise<void> {
   const inputs = await chosenInputs(options, say);
   mkdirSync(options.cache, { recursive: true });
   const work = mkdtempSync(join(options.cache, 'work-'));
-  // Ctrl-C leaves no warehouse behind.
-  process.once('SIGINT', () => {
-    rmSync(work, { recursive: true, force: true });
-    process.exit(130);
-  });
+  const clean = (): void => rmSync(work, { recursive: true, force: true });
+  process.once('exit', clean);
+  // Ctrl-C leaves no warehouse and no process behind.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   const measured: Measured[] = [];
   try {
     for (const input of inputs) {
@@ -63,7 +62,7 @@ async function run(options: Options): Promise<void> {
       process.stderr.write('\n');
     }
   } finally {
-    rmSync(work, { recursive: true, force: true });
+    clean();
   }
   const lines = reportLines(measured, options.runs);
   process.stdout.write(`${lines.join('\n')}\n`);
