@@ -39,7 +39,7 @@ export function ingestCase(positive: (text: string) => number): Command {
       'after',
       '\nEach run is its own process and starts with an empty warehouse; what it stored is held against what was planted.\n' +
         'Generated data stay in the cache folder (about 3 GB for a million rows); delete it when you are done.\n\n' +
-        'Examples:\n  npm run bench ingest                                                 the recorded size, some 20 minutes on 2 cores\n' +
+        'Examples:\n  npm run bench ingest                                                 the default size, about half an hour on 2 cores\n' +
         '  npm run bench -- ingest --rows 200000 --samples 200000 --runs 1      a quick look\n' +
         '  npm run bench -- ingest --only plain gzip --rows 1000000             one log, both forms',
     )
