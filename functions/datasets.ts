@@ -28,6 +28,9 @@ const ORIGIN: readonly Column[] = [
   { name: 'line', type: 'BIGINT', meaning: 'first line in the decompressed object, from 1 (record number inside a one-document object)' },
 ];
 
+/** Names of the columns above: ingest fills them, sources never do. */
+export const ORIGIN_COLUMNS: ReadonlySet<string> = new Set(ORIGIN.map(({ name }) => name));
+
 /** (source, native_id) is the natural key: rows that share it are one fact, whenever and under whatever name they land. */
 const NATIVE: Column = { name: 'native_id', type: 'VARCHAR', meaning: "the source's own key, its fields joined by '|'" };
 

@@ -79,7 +79,7 @@ export interface LandedObject {
   readonly name: string;
   readonly bytes: number;
   readonly lastModifiedMs: number;
-  /** The raw bytes from the start; may be called more than once. */
+  /** The raw bytes from the start; may be called more than once. A chunk is good until the next one is asked for. */
   open(): AsyncIterable<Uint8Array>;
 }
 
@@ -98,7 +98,7 @@ export interface WrittenFile {
   readonly maxMs: number;
 }
 
-/** Canonical rows of one dataset on local disk, on their way to Parquet. */
+/** Rows of one dataset on local disk, on their way to Parquet. */
 export interface SpooledRows {
   readonly file: string;
   readonly rows: number;
@@ -106,10 +106,27 @@ export interface SpooledRows {
   readonly maxMs: number;
 }
 
-/** Takes rows of one dataset to local disk. Bounded memory; one thread. */
-export interface RowSpool {
-  /** `origin` and `line` fill the columns that say where the row came from. */
-  append(row: StoredRow, origin: { readonly source: string; readonly object_id: string }, line: number): void;
+/** The same for every row of an object. */
+export interface RowOrigin {
+  readonly source: string;
+  readonly object_id: string;
+}
+
+/** Takes one row value by value, without making it. A column that is not set is null; a row ends with endRow, or was never begun. */
+export interface ColumnWriter {
+  /** Number of a column of the dataset. Errors: invariant broken for a name it does not have. */
+  columnIndex(name: string): number;
+  /** Bytes [start, end) are UTF-8 without control characters. */
+  span(column: number, bytes: Uint8Array, start: number, end: number): void;
+  text(column: number, value: string): void;
+  /** A safe integer. */
+  integer(column: number, value: number): void;
+  endRow(line: number): void;
+}
+
+/** Takes rows of one dataset to local disk, whole or by columns. Bounded memory; one thread. */
+export interface RowSpool extends ColumnWriter {
+  append(row: StoredRow, line: number): void;
   /** Null when nothing was appended. */
   finish(): SpooledRows | null;
   /** Drops everything that was spooled. */
@@ -120,7 +137,7 @@ export interface ParquetWriter {
   /** Where spools must lie. */
   readonly directory: string;
   /** One Parquet file per UTC month of all spooled rows, which are used up. */
-  write(dataset: Dataset, spools: readonly SpooledRows[]): Promise<readonly WrittenFile[]>;
+  write(dataset: Dataset, spools: readonly SpooledRows[], origin: RowOrigin): Promise<readonly WrittenFile[]>;
   /** Drops spools that will not be written. */
   discard(spools: readonly SpooledRows[]): Promise<void>;
   /** Releases the engine and removes temporary files. */
@@ -130,6 +147,8 @@ export interface ParquetWriter {
 /** Threads that each run one kind of work; what crosses to them, their opener and the work agree on. */
 export interface ThreadPool<Description, Block, Result> {
   readonly threads: number;
+  /** Memory that was handed over and is free again, or null. */
+  spare(): ArrayBuffer | null;
   /** Begins a job on the least busy thread. */
   open(description: Description): ThreadJob<Block, Result>;
   close(): Promise<void>;

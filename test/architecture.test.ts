@@ -18,7 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'datasets.ts': [],
   'ports.ts': ['datasets.ts', 'domain'],
   domain: ['datasets.ts', 'schemas'],
-  sources: ['datasets.ts', 'domain', 'schemas'],
+  sources: ['datasets.ts', 'ports.ts', 'domain', 'schemas'],
   ledger: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain'],
   receive: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'sources'],
   ingest: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'sources', 'ledger'],

@@ -5,12 +5,20 @@ import type { ThreadWork } from './thread-messages.ts';
 export function inlinePool<Description, Block, Result>(
   open: (description: Description) => ThreadWork<Block, Result>,
 ): ThreadPool<Description, Block, Result> {
+  let spare: ArrayBuffer | null = null;
   return {
     threads: 1,
+    spare: () => {
+      const free = spare;
+      spare = null;
+      return free;
+    },
     open: (description) => {
       const work = open(description);
       return {
-        send: async (block) => work.take(block),
+        send: async (block) => {
+          spare = work.take(block) ?? spare;
+        },
         finish: async () => work.finish(),
         abort: async () => work.abort(),
       };

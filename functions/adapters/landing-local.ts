@@ -1,5 +1,6 @@
 /** Landed objects on local disk: files and folders as given on the command line. Read-only. */
-import { createReadStream, readdirSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { relative, resolve, sep } from 'node:path';
 import { KashiError } from '../domain/errors.ts';
 import type { LandedObject } from '../ports.ts';
@@ -59,19 +60,27 @@ function landed(file: Buffer, name: string): LandedObject {
   };
 }
 
-/** The bytes a file had when it was listed. A log that grows meanwhile is read to where it was; the rest is another content, for the next ingest. */
+/**
+ * The bytes a file had when it was listed, in chunks that share one memory. A log that grows meanwhile is read to where it was; the rest
+ * is another content, for the next ingest.
+ */
 async function* firstBytes(file: Buffer, bytes: number): AsyncGenerator<Uint8Array> {
   if (bytes === 0) return;
-  let left = bytes;
-  for await (const chunk of createReadStream(file, { highWaterMark: CHUNK_BYTES, end: bytes - 1 })) {
-    left -= (chunk as Uint8Array).length;
-    yield chunk as Uint8Array;
+  await using handle = await open(file, 'r');
+  const memory = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, bytes));
+  for (let at = 0; at < bytes; ) {
+    const { bytesRead } = await handle.read(memory, 0, Math.min(memory.length, bytes - at), at);
+    if (bytesRead === 0) throw changed(file, bytes, at);
+    at += bytesRead;
+    yield memory.subarray(0, bytesRead);
   }
-  if (left === 0) return;
-  throw new KashiError('conflict', 'a file changed while it was read', {
+}
+
+function changed(file: Buffer, bytes: number, found: number): KashiError {
+  return new KashiError('conflict', 'a file changed while it was read', {
     where: textOf(file),
     allowed: `${bytes} bytes, as when it was listed`,
-    found: `${bytes - left}`,
+    found: `${found}`,
     hint: 'ingest it again when its producer has finished',
   });
 }

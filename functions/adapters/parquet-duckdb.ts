@@ -1,13 +1,11 @@
-/**
- * Spooled rows → Parquet through the embedded engine: 1.5 × as fast as the engine's row appender and flat in memory.
- * The engine never sees a foreign byte unparsed.
- */
+/** Spooled rows → Parquet through the embedded engine, which never sees a foreign byte unparsed. */
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Column, Dataset } from '../datasets.ts';
-import type { ParquetWriter, SpooledRows, WrittenFile } from '../ports.ts';
+import type { Dataset } from '../datasets.ts';
+import type { ParquetWriter, RowOrigin, SpooledRows, WrittenFile } from '../ports.ts';
 import { type Duckdb, openDuckdb, sqlText } from './duckdb.ts';
+import { spooledColumns } from './row-spool.ts';
 import { makeScratch } from './scratch.ts';
 
 const ROW_GROUP_ROWS = 122_880;
@@ -18,11 +16,11 @@ export async function duckdbParquetWriter(workDirectory: string): Promise<Parque
   const engine = await openDuckdb({ directories: [directory], temporaryDirectory: directory });
   return {
     directory,
-    write: async (dataset, spools) => {
+    write: async (dataset, spools, origin) => {
       if (spools.length === 0) return [];
       const written: WrittenFile[] = [];
       for (const partition of await partitions(engine, dataset, spools))
-        written.push(await writePartition(engine, dataset, spools, partition, directory));
+        written.push(await writePartition(engine, dataset, spools, origin, partition, directory));
       for (const { file } of spools) rmSync(file);
       return written;
     },
@@ -41,7 +39,7 @@ async function partitions(engine: Duckdb, dataset: Dataset, spools: readonly Spo
   const { minMs, maxMs } = spanOf(spools);
   if (monthOf(minMs) === monthOf(maxMs)) return [monthOf(minMs)];
   const months = await engine.connection.runAndReadAll(
-    `select distinct strftime(make_timestamp(${dataset.partitionBy} * 1000), '%Y-%m') as month from ${csvRelation(spools, dataset.columns)} order by month`,
+    `select distinct strftime(make_timestamp(${dataset.partitionBy} * 1000), '%Y-%m') as month from ${spoolRelation(spools)} order by month`,
   );
   return months.getRows().map((row) => String(row[0]));
 }
@@ -52,14 +50,16 @@ function spanOf(spools: readonly SpooledRows[]): { minMs: number; maxMs: number 
 
 async function writePartition(
   engine: Duckdb,
-  { name, partitionBy, columns }: Dataset,
+  dataset: Dataset,
   spools: readonly SpooledRows[],
+  origin: RowOrigin,
   partition: string,
   directory: string,
 ): Promise<WrittenFile> {
   const [from, to] = monthBounds(partition);
   const { minMs, maxMs } = spanOf(spools);
-  const rows = `select ${columns.map((column) => column.name).join(', ')} from ${csvRelation(spools, columns)}`;
+  const { name, partitionBy } = dataset;
+  const rows = `select ${selection(dataset, origin)} from ${spoolRelation(spools)}`;
   const inMonth = minMs >= from && maxMs < to ? rows : `${rows} where ${partitionBy} >= ${from} and ${partitionBy} < ${to}`;
   const path = join(directory, `${name}-${partition}-${randomUUID()}.parquet`);
   await engine.connection.run(`copy (${inMonth}) to ${sqlText(path)} (format parquet, compression zstd, row_group_size ${ROW_GROUP_ROWS})`);
@@ -78,10 +78,21 @@ async function writePartition(
   };
 }
 
-function csvRelation(spools: readonly SpooledRows[], columns: readonly Column[]): string {
-  const files = spools.map(({ file }) => sqlText(file)).join(', ');
-  const types = columns.map((column) => `${sqlText(column.name)}: ${sqlText(column.type)}`).join(', ');
-  return `read_csv([${files}], header = false, auto_detect = false, delim = ',', quote = '"', escape = '"', nullstr = '', allow_quoted_nulls = false, new_line = '\\n', columns = {${types}})`;
+function spoolRelation(spools: readonly SpooledRows[]): string {
+  return `read_parquet([${spools.map(({ file }) => sqlText(file)).join(', ')}])`;
+}
+
+/** The dataset's columns: spooled, cast where they were spooled as text, or the same for all rows. */
+function selection(dataset: Dataset, origin: RowOrigin): string {
+  const spooled = new Map(spooledColumns(dataset).map((column) => [column.name, column]));
+  const constants: Readonly<Record<string, string>> = { ...origin };
+  return dataset.columns
+    .map(({ name, type }) => {
+      const column = spooled.get(name);
+      if (column === undefined) return `${sqlText(constants[name] as string)} as "${name}"`;
+      return column.kind === 'text' && type !== 'VARCHAR' ? `cast("${name}" as ${type}) as "${name}"` : `"${name}"`;
+    })
+    .join(', ');
 }
 
 function monthOf(instantMs: number): string {

@@ -8,13 +8,14 @@ export type ToThread =
   | { readonly kind: 'abort'; readonly job: number };
 
 export type FromThread =
-  | { readonly kind: 'taken'; readonly job: number }
+  | { readonly kind: 'taken'; readonly job: number; readonly spare: ArrayBuffer | null }
   | { readonly kind: 'finished'; readonly job: number; readonly result: unknown }
   | { readonly kind: 'failed'; readonly job: number; readonly stack: string };
 
 /** What a thread does with one job. */
 export interface ThreadWork<Block, Result> {
-  take(block: Block): void;
+  /** Returns the block's memory when it can be used again. */
+  take(block: Block): ArrayBuffer | null;
   finish(): Result;
   abort(): void;
 }
@@ -26,14 +27,14 @@ export function serveThread<Description, Block, Result>(
   const port = parentPort;
   if (port === null) throw new Error('invariant broken: serveThread runs in a worker thread only');
   const jobs = new Map<number, ThreadWork<Block, Result>>();
-  const answer = (message: FromThread): void => port.postMessage(message);
+  const answer = (message: FromThread, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
   port.on('message', (message: ToThread) => {
     const { job } = message;
     try {
       if (message.kind === 'open') jobs.set(job, open(message.description as Description, workerData));
       else if (message.kind === 'block') {
-        jobs.get(job)?.take(message.block as Block);
-        answer({ kind: 'taken', job });
+        const spare = jobs.get(job)?.take(message.block as Block) ?? null;
+        answer({ kind: 'taken', job, spare }, spare === null ? [] : [spare]);
       } else if (message.kind === 'finish') {
         const work = jobs.get(job);
         jobs.delete(job);

@@ -4,6 +4,7 @@ import type { ThreadJob, ThreadPool } from '../ports.ts';
 import type { FromThread, ToThread } from './thread-messages.ts';
 
 const BLOCKS_ON_THE_WAY = 2;
+const MOST_SPARES = 16;
 
 interface Waiting {
   onWay: number;
@@ -20,10 +21,12 @@ interface Thread {
 
 /** `entry` is the module a thread runs (see serveThread); `data` is handed to it. */
 export function threadPool<Description, Block, Result>(entry: URL, threads: number, data: unknown): ThreadPool<Description, Block, Result> {
-  const pool = Array.from({ length: threads }, () => startThread(entry, data));
+  const spares: ArrayBuffer[] = [];
+  const pool = Array.from({ length: threads }, () => startThread(entry, data, spares));
   let nextJob = 0;
   return {
     threads,
+    spare: () => spares.pop() ?? null,
     open: (description) => {
       const thread = pool.reduce((least, one) => (one.jobs.size < least.jobs.size ? one : least));
       return openJob<Block, Result>(thread, nextJob++, description);
@@ -34,9 +37,12 @@ export function threadPool<Description, Block, Result>(entry: URL, threads: numb
   };
 }
 
-function startThread(entry: URL, data: unknown): Thread {
+function startThread(entry: URL, data: unknown, spares: ArrayBuffer[]): Thread {
   const thread: Thread = { worker: new Worker(entry, { workerData: data }), jobs: new Map() };
-  thread.worker.on('message', (message: FromThread) => received(thread, message));
+  thread.worker.on('message', (message: FromThread) => {
+    if (message.kind === 'taken' && message.spare !== null && spares.length < MOST_SPARES) spares.push(message.spare);
+    received(thread, message);
+  });
   thread.worker.on('error', (error: Error) => {
     for (const waiting of thread.jobs.values()) fail(waiting, error);
   });

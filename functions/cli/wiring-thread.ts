@@ -1,8 +1,8 @@
 /** What an ingest thread runs: the other half of wiring.ts, where jobs meet their adapters. */
-import { csvSpool } from '../adapters/csv-spool.ts';
+import { rowSpool } from '../adapters/row-spool.ts';
 import { serveThread } from '../adapters/thread-messages.ts';
 import { type JobBlock, type JobDescription, type JobResult, ParseJob } from '../ingest/parse-job.ts';
 
 serveThread<JobDescription, JobBlock, JobResult>(
-  (description, directory) => new ParseJob(description, (dataset) => csvSpool(dataset, String(directory))),
+  (description, directory) => new ParseJob(description, (dataset) => rowSpool(dataset, String(directory))),
 );

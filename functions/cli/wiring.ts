@@ -3,12 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { csvSpool } from '../adapters/csv-spool.ts';
 import { LocalFileSink } from '../adapters/file-sink.ts';
 import { listenHttp } from '../adapters/http-receiver.ts';
 import { inlinePool } from '../adapters/inline-pool.ts';
 import { listLanded } from '../adapters/landing-local.ts';
 import { copyOutputFile, writeOutputFile } from '../adapters/output-file.ts';
+import { rowSpool } from '../adapters/row-spool.ts';
 import { localSpool } from '../adapters/spool-local.ts';
 import { readPrelude, readSqlFiles } from '../adapters/sql-files.ts';
 import { localStore } from '../adapters/store-local.ts';
@@ -144,7 +144,7 @@ const WORTH_THREADS_BYTES = 24 * 1024 * 1024;
 export function openParsePool(directory: string, bytes: number): ParsePool {
   const threads = Math.max(1, Math.min(availableParallelism(), 8));
   if (bytes < WORTH_THREADS_BYTES)
-    return inlinePool((description: JobDescription) => new ParseJob(description, (dataset) => csvSpool(dataset, directory)));
+    return inlinePool((description: JobDescription) => new ParseJob(description, (dataset) => rowSpool(dataset, directory)));
   return threadPool<JobDescription, JobBlock, JobResult>(new URL('./wiring-thread.ts', import.meta.url), threads, directory);
 }
 

@@ -3,7 +3,7 @@ import { PARSER_VERSION } from '../contract.ts';
 import { DATASETS, QUARANTINE } from '../datasets.ts';
 import type { CommitFile, CommitRecord } from '../ledger/commit.ts';
 import { dataKey, quarantineKey, utcDay } from '../ledger/keys.ts';
-import type { Clock, LandedObject, ObjectStore, ParquetWriter, SpooledRows, WrittenFile } from '../ports.ts';
+import type { Clock, LandedObject, ObjectStore, ParquetWriter, RowOrigin, SpooledRows, WrittenFile } from '../ports.ts';
 import type { HoldReason, Source } from '../sources/source.ts';
 import type { LineCounts } from './parse-object.ts';
 
@@ -47,11 +47,12 @@ export async function storeFiles(
   store: ObjectStore,
 ): Promise<CommitFile[]> {
   const files: CommitFile[] = [];
-  for (const [part, written] of (await writer.write(DATASETS[source.fact], rows)).entries()) {
+  const origin = originOf(attempt);
+  for (const [part, written] of (await writer.write(DATASETS[source.fact], rows, origin)).entries()) {
     const key = dataKey({ dataset: source.fact, partition: written.partition, cid: attempt.cid, part, attempt: attempt.id });
     files.push(await storeFile(store, key, source.fact, written));
   }
-  for (const written of await writer.write(QUARANTINE, refusals)) {
+  for (const written of await writer.write(QUARANTINE, refusals, origin)) {
     const key = quarantineKey({
       landedDay: utcDay(attempt.object.lastModifiedMs),
       cid: attempt.cid,
@@ -61,6 +62,10 @@ export async function storeFiles(
     files.push(await storeFile(store, key, 'quarantine', written));
   }
   return files;
+}
+
+function originOf({ source, cid }: Attempt): RowOrigin {
+  return { source, object_id: cid.slice(0, 16) };
 }
 
 async function storeFile(store: ObjectStore, key: string, dataset: CommitFile['dataset'], written: WrittenFile): Promise<CommitFile> {

@@ -1,4 +1,5 @@
 /** A stream cut into blocks of whole lines, each in memory of its own, so that threads can read them side by side. */
+import { SLACK_BYTES } from './field-scanner.ts';
 
 export interface Block {
   /** Owns its buffer: it can be handed to another thread without a copy. Ends behind a line end, but for the last of an object. */
@@ -19,15 +20,21 @@ const NEWLINE = 0x0a;
 /** Push chunks and send what comes; then end() for the rest. Memory: one block, or one line of at most maxLineBytes. */
 export class BlockCutter {
   private readonly maxLineBytes: number;
-  private buffer = new Uint8Array(BLOCK_BYTES);
+  private readonly spare: () => ArrayBuffer | null;
+  private buffer: Uint8Array<ArrayBuffer>;
   private filled = 0;
   private line = 1;
+  /** Line feeds of all blocks that were handed over. */
+  newlines = 0;
   private byteStart = 0;
   /** Offset of a line that is being skipped because it is too long; −1 otherwise. */
   private skipFrom = -1;
 
-  constructor(maxLineBytes: number) {
+  /** `spare` gives memory of an earlier block that nobody needs any more, or null: fresh memory for each block costs more than filling it. */
+  constructor(maxLineBytes: number, spare: () => ArrayBuffer | null = () => null) {
     this.maxLineBytes = maxLineBytes;
+    this.spare = spare;
+    this.buffer = this.newBuffer(BLOCK_BYTES);
   }
 
   *push(chunk: Uint8Array): Generator<Block> {
@@ -38,14 +45,17 @@ export class BlockCutter {
         const skipped = newline < 0 ? rest.length : newline + 1;
         this.byteStart += skipped;
         rest = rest.subarray(skipped);
-        if (newline >= 0) yield this.skippedLine(this.byteStart - 1);
+        if (newline >= 0) {
+          this.newlines++;
+          yield this.skippedLine(this.byteStart - 1);
+        }
         continue;
       }
-      const taken = Math.min(rest.length, this.buffer.length - this.filled);
+      const taken = Math.min(rest.length, roomOf(this.buffer) - this.filled);
       this.buffer.set(rest.subarray(0, taken), this.filled);
       this.filled += taken;
       rest = rest.subarray(taken);
-      if (this.filled === this.buffer.length) yield* this.cut();
+      if (this.filled === roomOf(this.buffer)) yield* this.cut();
     }
   }
 
@@ -56,32 +66,39 @@ export class BlockCutter {
 
   /** The buffer is full: hand over up to the last line end, or grow for one long line, or begin to skip it. */
   private *cut(): Generator<Block> {
-    const end = this.buffer.lastIndexOf(NEWLINE) + 1;
+    const end = this.buffer.lastIndexOf(NEWLINE, this.filled - 1) + 1;
     if (end > 0) {
       yield this.take(end);
     } else if (this.filled <= this.maxLineBytes) {
-      const larger = new Uint8Array(this.buffer.length * 2);
-      larger.set(this.buffer);
+      const larger = this.newBuffer(roomOf(this.buffer) * 2);
+      larger.set(this.buffer.subarray(0, this.filled));
       this.buffer = larger;
     } else {
       this.skipFrom = this.byteStart;
       this.byteStart += this.filled;
       this.filled = 0;
-      this.buffer = new Uint8Array(BLOCK_BYTES);
+      this.buffer = this.newBuffer(BLOCK_BYTES);
     }
   }
 
   private take(end: number): Block {
-    const rest = new Uint8Array(BLOCK_BYTES);
     const left = this.filled - end;
-    const larger = left > rest.length ? new Uint8Array(this.buffer.length) : rest;
-    larger.set(this.buffer.subarray(end, this.filled));
+    const next = this.newBuffer(left > BLOCK_BYTES ? roomOf(this.buffer) : BLOCK_BYTES);
+    next.set(this.buffer.subarray(end, this.filled));
     const block: Block = { bytes: this.buffer.subarray(0, end), line: this.line, byteStart: this.byteStart, tooLongUntil: null };
-    this.line += countNewlines(block.bytes);
+    const newlines = countNewlines(block.bytes);
+    this.line += newlines;
+    this.newlines += newlines;
     this.byteStart += end;
-    this.buffer = larger;
+    this.buffer = next;
     this.filled = left;
     return block;
+  }
+
+  /** Behind what is filled lie bytes that a reader of several at once may touch. Not zeroed: nobody believes them. */
+  private newBuffer(room: number): Uint8Array<ArrayBuffer> {
+    const spare = this.spare();
+    return spare?.byteLength === room + SLACK_BYTES ? Buffer.from(spare) : Buffer.allocUnsafeSlow(room + SLACK_BYTES);
   }
 
   private skippedLine(until: number): Block {
@@ -90,6 +107,10 @@ export class BlockCutter {
     this.skipFrom = -1;
     return block;
   }
+}
+
+function roomOf(buffer: Uint8Array): number {
+  return buffer.length - SLACK_BYTES;
 }
 
 export function countNewlines(bytes: Uint8Array): number {

@@ -1,15 +1,16 @@
 /** One landed object → Parquet, quarantine and one commit. Repeating it, under any name, changes nothing. */
 import { PARSER_VERSION } from '../contract.ts';
-import { type CommitRecord, commit, currentGeneration, markSeen, readCommit } from '../ledger/commit.ts';
+import { type CommitRecord, commit, contentId, currentGeneration, markSeen, readCommit } from '../ledger/commit.ts';
+import { seenKey } from '../ledger/keys.ts';
 import type { Clock, LandedObject, ObjectStore, ParquetWriter } from '../ports.ts';
 import { detectSource, shapeOf } from '../sources/detect.ts';
 import type { Source } from '../sources/source.ts';
-import { type Attempt, held, recordOf } from './attempt.ts';
+import { type Attempt, held, type Parsed, recordOf } from './attempt.ts';
 import { type Limits, ObjectFault } from './limits.ts';
 import type { ParsePool } from './object-jobs.ts';
 import { BLANK_LINES } from './parse-job.ts';
 import { type Peek, peek } from './peek.ts';
-import { readObject } from './read-object.ts';
+import { keepReads, readObject } from './read-object.ts';
 import { type HeldContent, hashObject, releaseHeld } from './release.ts';
 
 /** How one object is to be read: the matching landing rule, resolved. */
@@ -51,36 +52,68 @@ export interface IngestOutcome {
 }
 
 const UNKNOWN_SOURCE = BLANK_LINES.name;
+const SOURCE_UNKNOWN = 'no source, or more than one, recognises the content; name it with --source or in kashi.yaml';
+const HASHED_FIRST_BYTES = 4 * 1024 ** 2;
 
-/** Errors: whatever the store or the disk throws; bad data never throws. */
+/**
+ * Errors: whatever the store or the disk throws; bad data never throws.
+ * A small object, and one whose name was seen, is hashed before it is read, so that a known content is not read again. A large new one is
+ * hashed while it is read: most are new, and a second pass over the bytes costs a fifth of the whole.
+ */
 export async function ingestObject(object: LandedObject, reading: Reading, dependencies: IngestDependencies): Promise<IngestOutcome> {
-  const { store, clock, limits, heldContents } = dependencies;
-  const looked = await look(object, limits);
+  const looked = await look(object, dependencies.limits);
   const source = sourceOf(reading, looked);
-  const cid = await hashObject(object, source?.name ?? UNKNOWN_SOURCE);
+  if (object.bytes <= HASHED_FIRST_BYTES || source === null || 'fault' in looked || (await wasSeen(dependencies.store, object))) {
+    const cid = await hashObject(object, source?.name ?? UNKNOWN_SOURCE);
+    return await conclude(object, reading, cid, source, dependencies, async (attempt) => {
+      if ('fault' in looked) return held(looked.fault.reason, looked.fault.message);
+      if (source === null) return held('source_unknown', SOURCE_UNKNOWN);
+      return await keepReads(await readObject(object, source, reading, looked, dependencies, () => {}), attempt, source, dependencies);
+    });
+  }
+  const hasher = contentId(source.name);
+  const reads = await readObject(object, source, reading, looked, dependencies, (chunk) => hasher.update(chunk));
+  // A held object was not read to its end.
+  const cid = reads.hold === null ? hasher.digest() : await hashObject(object, source.name);
+  let kept = false;
+  const outcome = await conclude(object, reading, cid, source, dependencies, (attempt) => {
+    kept = true;
+    return keepReads(reads, attempt, source, dependencies);
+  });
+  if (!kept) await dependencies.writer.discard([...reads.merged.rows, ...reads.merged.refusals]);
+  return outcome;
+}
+
+/** Commits what `read` makes of the content, unless it is known. */
+async function conclude(
+  object: LandedObject,
+  reading: Reading,
+  cid: string,
+  source: Source | null,
+  { store, clock, heldContents, reparse, newAttempt }: IngestDependencies,
+  read: (attempt: Attempt) => Promise<Parsed>,
+): Promise<IngestOutcome> {
   const finish = async (outcome: IngestOutcome['outcome'], record: CommitRecord): Promise<IngestOutcome> => {
     await releaseHeld(store, clock, object, record, heldContents);
     await markSeen(store, object, cid);
     return { name: object.name, bytes: object.bytes, outcome, record };
   };
-  const standing = await standingRecord(store, cid, reading.configHash, dependencies.reparse);
+  const standing = await standingRecord(store, cid, reading.configHash, reparse);
   if (standing.record !== null) return await finish('known', standing.record);
   const attempt: Attempt = {
     object,
     cid,
     generation: standing.generation,
     source: source?.name ?? UNKNOWN_SOURCE,
-    id: dependencies.newAttempt(),
+    id: newAttempt(),
     configHash: reading.configHash,
   };
-  const parsed =
-    'fault' in looked
-      ? held(looked.fault.reason, looked.fault.message)
-      : source === null
-        ? held('source_unknown', 'no source, or more than one, recognises the content; name it with --source or in kashi.yaml')
-        : await readObject(attempt, source, reading, looked, dependencies);
-  const { outcome, record } = await commit(store, recordOf(attempt, parsed, clock));
+  const { outcome, record } = await commit(store, recordOf(attempt, await read(attempt), clock));
   return await finish(outcome === 'exists' ? 'known' : record.kind === 'held' ? 'held' : 'committed', record);
+}
+
+async function wasSeen(store: ObjectStore, object: LandedObject): Promise<boolean> {
+  return (await store.head(seenKey(object))) !== null;
 }
 
 function sourceOf(reading: Reading, looked: Peek | { readonly fault: ObjectFault }): Source | null {

@@ -46,12 +46,15 @@ export class LineReader {
     this.sink = sink;
   }
 
+  /** The chunk is the caller's again afterwards: what has to wait is copied. */
   push(chunk: Uint8Array): void {
     this.parts.push(chunk);
     this.pending += chunk.length;
-    if (!this.started && this.pending < MARK_BYTES) return;
-    const waits = this.started && !this.pendingHasLine && this.pending <= this.maxBytes && !chunk.includes(NEWLINE);
-    if (!waits) this.consume(this.taken(), false);
+    const waits =
+      (!this.started && this.pending < MARK_BYTES) ||
+      (this.started && !this.pendingHasLine && this.pending <= this.maxBytes && !chunk.includes(NEWLINE));
+    if (waits) this.parts.push(Buffer.from(this.parts.pop() ?? NOTHING));
+    else this.consume(this.taken(), false);
   }
 
   /** What is pushed next begins elsewhere: line and offset of its first byte, which begins a line. What was pending ends here. */
@@ -111,8 +114,8 @@ export class LineReader {
     if (this.skipFrom >= 0) this.offset += length;
     else if (last) this.emit(bytes, at, bytes.length, bytes.length);
     else {
-      // A copy, so that a few bytes do not keep a whole chunk alive.
-      this.parts = [bytes.slice(at)];
+      // A copy: the chunk is the caller's, and a few bytes must not keep the whole of it alive.
+      this.parts = [Buffer.from(bytes.subarray(at))];
       this.pending = length;
       this.pendingHasLine = this.delimiter !== null && bytes.includes(NEWLINE, at);
     }
@@ -139,8 +142,7 @@ export class LineReader {
 
   private emit(bytes: Uint8Array, start: number, end: number, next: number): number {
     const trimmed = end > start && bytes[end - 1] === RETURN ? end - 1 : end;
-    let lines = 1;
-    for (let i = bytes.indexOf(NEWLINE, start); this.delimiter !== null && i >= 0 && i < end; i = bytes.indexOf(NEWLINE, i + 1)) lines++;
+    const lines = this.delimiter === null ? 1 : linesIn(bytes, start, end);
     this.sink.record(bytes, start, trimmed, this.line, lines, this.offset);
     return this.advance(start, next, lines);
   }
@@ -150,4 +152,10 @@ export class LineReader {
     this.line += lines;
     return to;
   }
+}
+
+function linesIn(bytes: Uint8Array, start: number, end: number): number {
+  let lines = 1;
+  for (let i = bytes.indexOf(NEWLINE, start); i >= 0 && i < end; i = bytes.indexOf(NEWLINE, i + 1)) lines++;
+  return lines;
 }

@@ -1,9 +1,9 @@
 /** The part of reading one object that a thread does: blocks of lines in, spooled rows and counts out. */
 import { DATASETS, type Dataset, QUARANTINE } from '../datasets.ts';
-import type { RowSpool, SpooledRows } from '../ports.ts';
+import type { RowSpool, SpooledRows, StoredRow } from '../ports.ts';
 import { mappedSource, parseMapText } from '../sources/mapped.ts';
 import { SOURCES } from '../sources/registry.ts';
-import { isHold, type Rejection, type Source, type SourceContext } from '../sources/source.ts';
+import { isHold, type RecordPlace, type Rejection, type Source, type SourceContext } from '../sources/source.ts';
 import type { Block } from './blocks.ts';
 import type { Limits } from './limits.ts';
 import { type LineCounts, ObjectParser } from './parse-object.ts';
@@ -19,7 +19,6 @@ export interface JobDescription {
   readonly context: SourceContext;
   readonly limits: Limits;
   readonly objectName: string;
-  readonly objectId: string;
 }
 
 /** What crosses for each block; `whole` is a document or message instead of lines. */
@@ -75,28 +74,34 @@ export class ParseJob {
   private firstRefusal: FirstRefusal | null = null;
 
   constructor(description: JobDescription, spoolOf: (dataset: Dataset) => RowSpool) {
-    const { context, limits, objectId, objectName } = description;
+    const { context, limits, objectName } = description;
     const source = resolveSource(description.source);
     const records = source.open(context);
     if (isHold(records)) throw new Error(`invariant broken: ${source.name} opened before and now holds: ${records.detail}`);
-    const origin = { source: source.name, object_id: objectId };
     this.rows = spoolOf(DATASETS[source.fact]);
     this.refusals = spoolOf(QUARANTINE);
-    this.parser = new ObjectParser(source, records, limits, {
-      row: (row, line) => this.rows.append(row, origin, line),
-      refused: ({ reason, field, found }, place) => {
+    const short = source.ordinary === undefined ? null : { reader: source.ordinary.open(context, this.rows), columns: this.rows };
+    const sink = {
+      row: (row: StoredRow, line: number) => this.rows.append(row, line),
+      refused: ({ reason, field, found }: Rejection, place: RecordPlace) => {
         this.reasons[reason] = (this.reasons[reason] ?? 0) + 1;
         this.firstRefusal ??= { reason, field, found, line: place.line };
         const where = { landed_at_ms: context.receivedAtMs, object_name: objectName, byte_start: place.byteStart, byte_end: place.byteEnd };
-        this.refusals.append({ ...where, reason, field, found }, origin, place.line);
+        this.refusals.append({ ...where, reason, field, found }, place.line);
       },
-    });
+    };
+    this.parser = new ObjectParser(source, records, limits, sink, short);
   }
 
-  take({ bytes, line, byteStart, tooLongUntil, whole }: JobBlock): void {
+  take({ bytes, line, byteStart, tooLongUntil, whole }: JobBlock): ArrayBuffer | null {
     if (whole) this.parser.document(bytes);
     else if (tooLongUntil !== null) this.parser.tooLong(line, byteStart, tooLongUntil);
-    else this.parser.block(bytes, line, byteStart);
+    else {
+      // Buffer searches bytes five times as fast as Uint8Array does.
+      this.parser.block(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), line, byteStart);
+      return bytes.buffer;
+    }
+    return null;
   }
 
   finish(): JobResult {

@@ -24,7 +24,7 @@ export async function peek(object: LandedObject, limits: Limits): Promise<Peek> 
   let oneDocument = false;
   let complete = true;
   for await (const chunk of readBounded(object.open(), limits)) {
-    chunks.push(chunk);
+    chunks.push(Buffer.from(chunk));
     size += chunk.length;
     hasLine ||= chunk.includes(NEWLINE);
     if (oneDocument) {

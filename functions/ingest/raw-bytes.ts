@@ -39,7 +39,8 @@ export class RawBytes {
     while (head.length < count) {
       const chunk = await this.next();
       if (chunk === null) break;
-      head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
+      // Copied when there is more to read, because that ends the chunk.
+      head = head.length === 0 && chunk.length >= count ? chunk : Buffer.concat([head, Buffer.from(chunk)]);
     }
     this.giveBack(head);
     return head.subarray(0, count);

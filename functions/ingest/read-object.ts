@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { LandedObject } from '../ports.ts';
 import { type Hold, isHold, type Rejection, type Source, type SourceContext } from '../sources/source.ts';
-import { type Attempt, held, type Parsed, storeFiles } from './attempt.ts';
+import { type Attempt, held, NO_LINES, type Parsed, storeFiles } from './attempt.ts';
 import { BlockCutter, countNewlines } from './blocks.ts';
 import type { IngestDependencies, Reading } from './ingest-object.ts';
 import { type Limits, ObjectFault } from './limits.ts';
@@ -12,16 +12,28 @@ import type { LineCounts } from './parse-object.ts';
 import type { Peek } from './peek.ts';
 import { readBounded } from './read-bounded.ts';
 
-/** What the object came to: files in the store, or a hold and none. Errors: whatever the store or the disk throws. */
+/** What reading found, before anything of it is in the store. */
+export interface Reads {
+  readonly hold: Hold | null;
+  readonly merged: Merged;
+  readonly newlines: number;
+}
+
+const NOTHING: Merged = { counts: NO_LINES, reasons: {}, rows: [], refusals: [], firstRefusal: null };
+
+/**
+ * Reads the object to its end. `onRaw` sees every raw byte once and in order, unless the object is held.
+ * Errors: whatever the landing place or the disk throws.
+ */
 export async function readObject(
-  attempt: Attempt,
+  object: LandedObject,
   source: Source,
   reading: Reading,
   looked: Peek,
   dependencies: IngestDependencies,
-): Promise<Parsed> {
-  const { object } = attempt;
-  const { limits, pool, store, writer } = dependencies;
+  onRaw: (chunk: Uint8Array) => void,
+): Promise<Reads> {
+  const { limits, pool } = dependencies;
   const context: SourceContext = {
     siteId: reading.siteId,
     zone: reading.zone,
@@ -30,26 +42,34 @@ export async function readObject(
     options: reading.options,
   };
   const parser = source.open(context);
-  if (isHold(parser)) return held(parser.hold, parser.detail);
+  if (isHold(parser)) return { hold: parser, merged: NOTHING, newlines: 0 };
   const description: JobDescription = {
     source: reading.map === null ? { name: source.name, framing: source.framing } : reading.map,
     context,
     limits,
     objectName: object.name,
-    objectId: attempt.cid.slice(0, 16),
   };
   const jobs = new ObjectJobs(pool, description, source.independentLines === true);
   let newlines = 0;
   try {
-    newlines = await feed(jobs, object, source, looked, dependencies);
+    newlines = await feed(jobs, object, source, looked, dependencies, onRaw);
   } catch (error) {
     await jobs.abort();
-    if (error instanceof ObjectFault) return held(error.reason, error.message);
+    if (error instanceof ObjectFault) return { hold: { hold: error.reason, detail: error.message }, merged: NOTHING, newlines: 0 };
     throw error;
   }
   const merged = await jobs.finish();
+  return { hold: tooManyBad(merged.counts, merged, limits), merged, newlines };
+}
+
+/** What was read, as files in the store, or a hold and none. */
+export async function keepReads(
+  { hold, merged, newlines }: Reads,
+  attempt: Attempt,
+  source: Source,
+  { store, writer }: IngestDependencies,
+): Promise<Parsed> {
   const { counts, reasons, rows, refusals } = merged;
-  const hold = tooManyBad(counts, merged, limits);
   if (hold === null)
     return { hold: null, lines: counts, newlines, reasons, files: await storeFiles(attempt, source, rows, refusals, writer, store) };
   await writer.discard([...rows, ...refusals]);
@@ -62,22 +82,25 @@ async function feed(
   object: LandedObject,
   source: Source,
   looked: Peek,
-  { limits, onBytes }: IngestDependencies,
+  { limits, onBytes, pool }: IngestDependencies,
+  onRaw: (chunk: Uint8Array) => void,
 ): Promise<number> {
+  const seeRaw = (chunk: Uint8Array): void => {
+    onRaw(chunk);
+    onBytes(chunk.length);
+  };
   const whole = source.framing === 'binary' ? await readWhole(object, limits) : source.framing === 'json' ? looked.document : null;
   if (whole !== null) {
-    onBytes(object.bytes);
+    for await (const chunk of object.open()) seeRaw(chunk);
     await jobs.send({ bytes: new Uint8Array(whole), line: 1, byteStart: 0, tooLongUntil: null, whole: true });
     return countNewlines(whole);
   }
-  const cutter = new BlockCutter(limits.lineBytes);
-  let newlines = 0;
-  for await (const chunk of readBounded(object.open(), limits, (raw) => onBytes(raw.length))) {
-    newlines += countNewlines(chunk);
+  const cutter = new BlockCutter(limits.lineBytes, () => pool.spare());
+  for await (const chunk of readBounded(object.open(), limits, seeRaw)) {
     for (const block of cutter.push(chunk)) await jobs.send({ ...block, whole: false });
   }
   for (const block of cutter.end()) await jobs.send({ ...block, whole: false });
-  return newlines;
+  return cutter.newlines;
 }
 
 /** A share of fewer bad rows than this says nothing about a file in which others are good. */
@@ -109,7 +132,7 @@ async function readWhole(object: LandedObject, limits: Limits): Promise<Uint8Arr
   for await (const chunk of readBounded(object.open(), limits)) {
     size += chunk.length;
     if (size > limits.documentBytes) throw new ObjectFault('document_too_large', `allowed ${limits.documentBytes} bytes, found more`);
-    chunks.push(chunk);
+    chunks.push(Buffer.from(chunk));
   }
   return Buffer.concat(chunks);
 }

@@ -1,5 +1,6 @@
 /** Token counts of a LiteLLM record: the totals beside the provider's own usage object (FORMATS 0.1; LiteLLM issue 15945). */
 import { child, type FieldReader, type JsonObject } from './fields.ts';
+import { EMBEDDING_CALL, TOKEN_CALL } from './litellm-fields.ts';
 import { kindOf } from './source.ts';
 import { ABSENT_USAGE, agreedCount, type StatedUsage, type TokenColumns, tokenColumns } from './token-counts.ts';
 
@@ -9,9 +10,6 @@ const FIELDS = {
   total: 'total_tokens',
   reasoning: 'usage_object.completion_tokens_details.reasoning_tokens',
 };
-/** Calls that always use tokens: zero counts without a usage object mean that nobody counted. Images, speech and rerank may use none. */
-const TOKEN_CALL = /completion|responses|embedding|messages|generate_content|pass_through/;
-
 /**
  * Disjoint token columns of one attempt. LiteLLM writes 0 where it found no usage: a successful token call with zero counts and no usage
  * object is absent. Errors, remembered in the reader: as tokenColumns; a usage object that contradicts prompt_tokens → tokens_inconsistent.
@@ -45,7 +43,7 @@ function statedUsage(record: JsonObject, object: JsonObject | null, callType: st
     reasoning: counts.count(outputDetails?.['reasoning_tokens'], FIELDS.reasoning),
     total: counts.count(record['total_tokens'], 'total_tokens'),
     cacheOutside: isCacheOutside(object, input, ownInput, (cacheRead ?? 0) + (cacheWrite ?? 0), counts),
-    outputOptional: /embedding/.test(callType),
+    outputOptional: EMBEDDING_CALL.test(callType),
   };
 }
 

@@ -6,26 +6,15 @@
  */
 import { epochMicros, epochOrIso, isNumeric } from './epoch.ts';
 import { child, FieldReader, isObject, type JsonObject } from './fields.ts';
+import { DEFAULT_TENANT, TENANT_NAMES, tenantField } from './litellm-fields.ts';
+import { litellmOrdinary } from './litellm-ordinary.ts';
 import { litellmUsage } from './litellm-usage.ts';
 import { type Options, readOptions } from './options.ts';
 import { type Head, kindOf, type Outcome, type Row, reject, type Source, type SourceContext } from './source.ts';
 import { imageDigest } from './token-counts.ts';
 
 const NAME = 'litellm';
-const TENANT_NAMES = [
-  'team_id',
-  'team_alias',
-  'org_id',
-  'org_alias',
-  'project_id',
-  'project_alias',
-  'key_alias',
-  'key_hash',
-  'user_id',
-] as const;
-const TENANT_FIELDS = TENANT_NAMES.map(
-  (name) => `metadata.user_api_key_${name === 'key_alias' ? 'alias' : name === 'key_hash' ? 'hash' : name}`,
-);
+const TENANT_FIELDS = TENANT_NAMES.map((name) => `metadata.${tenantField(name)}`);
 
 /** Everything that is read below; prompts, responses and prices are not among them. */
 const FIELDS_READ: readonly string[] = [
@@ -41,8 +30,6 @@ const FIELDS_READ: readonly string[] = [
   ...['hidden_params.usage_object', 'response.usage'],
 ];
 
-/** `end_user` is written by the caller, so it never names the payer. */
-const DEFAULT_TENANT = ['team_id', 'team_alias', 'key_alias', 'key_hash', 'user_id'] as const;
 function looksLikeLitellm(head: Head): boolean {
   if (head.json === undefined) {
     // One payload with its prompts can exceed the head; quotes inside prompts are escaped and cannot match.
@@ -59,6 +46,7 @@ export const litellm: Source = {
   framing: 'json',
   fields: FIELDS_READ,
   independentLines: true,
+  ordinary: litellmOrdinary,
   detect: looksLikeLitellm,
   units: (value) => (Array.isArray(value) ? value : null),
   open(context) {
@@ -143,7 +131,7 @@ function statusOf(record: JsonObject, metadata: JsonObject | null, reader: Field
 
 function tenantOf(record: JsonObject, metadata: JsonObject | null, names: readonly string[], reader: FieldReader): string | null {
   for (const name of names) {
-    const field = `user_api_key_${name.replace(/^key_/, '')}`;
+    const field = tenantField(name);
     const value = metadata?.[field] || spendRowValue(record, metadata, name);
     const text = reader.text(value, `metadata.${field}`);
     // A raw key is a secret: only its hash may be stored.

@@ -1,5 +1,6 @@
 /** What a source is: bytes of one object → candidate rows. Pure: no I/O, no clock, no engine. */
 import type { DatasetName } from '../datasets.ts';
+import type { OrdinaryWay } from './ordinary.ts';
 
 /**
  * Why a row is refused, in order of precedence: when several apply, the first is reported.
@@ -131,6 +132,8 @@ export interface Source {
    * A path keeps everything below it.
    */
   readonly fields?: readonly string[];
+  /** json only: the short way for ordinary lines; it gives the row that parse gives, or none. */
+  readonly ordinary?: OrdinaryWay;
   /** True when no line depends on another, so that threads may read parts of one object side by side. */
   readonly independentLines?: boolean;
   /**

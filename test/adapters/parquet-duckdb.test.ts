@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
-import { csvSpool } from '../../functions/adapters/csv-spool.ts';
 import { duckdbParquetWriter } from '../../functions/adapters/parquet-duckdb.ts';
+import { rowSpool } from '../../functions/adapters/row-spool.ts';
 import { readPrelude } from '../../functions/adapters/sql-files.ts';
 import { duckdbWarehouse } from '../../functions/adapters/warehouse-duckdb.ts';
 import { QUARANTINE, TOKEN_USAGE } from '../../functions/datasets.ts';
@@ -38,13 +38,14 @@ async function roundTrip(
   const writer = await duckdbParquetWriter(folder);
   try {
     // Two spools, as two threads make them.
-    const spools = [csvSpool(TOKEN_USAGE, writer.directory), csvSpool(TOKEN_USAGE, writer.directory)];
+    const spools = [rowSpool(TOKEN_USAGE, writer.directory), rowSpool(TOKEN_USAGE, writer.directory)];
     rows.forEach((row, line) => {
-      spools[line < rows.length / 2 ? 0 : 1]?.append(row, ORIGIN, line);
+      spools[line < rows.length / 2 ? 0 : 1]?.append(row, line);
     });
     const written = await writer.write(
       TOKEN_USAGE,
       spools.map((spool) => spool.finish()).filter((spooled) => spooled !== null),
+      ORIGIN,
     );
     const files = written.map(({ file }, index) => ({ dataset: 'token_usage', file, foldOrder: index }));
     const warehouse = await duckdbWarehouse({
@@ -142,13 +143,13 @@ describe('the Parquet writer', () => {
   it('nothing appended is no file; aborted rows are gone; close leaves nothing', async () => {
     const own = join(folder, 'own');
     const writer = await duckdbParquetWriter(own);
-    assert.equal(csvSpool(TOKEN_USAGE, writer.directory).finish(), null);
-    assert.deepEqual(await writer.write(TOKEN_USAGE, []), []);
-    const spool = csvSpool(TOKEN_USAGE, writer.directory);
-    spool.append(usage(1), ORIGIN, 1);
+    assert.equal(rowSpool(TOKEN_USAGE, writer.directory).finish(), null);
+    assert.deepEqual(await writer.write(TOKEN_USAGE, [], ORIGIN), []);
+    const spool = rowSpool(TOKEN_USAGE, writer.directory);
+    spool.append(usage(1), 1);
     spool.abort();
-    const unwanted = csvSpool(TOKEN_USAGE, writer.directory);
-    unwanted.append(usage(1), ORIGIN, 1);
+    const unwanted = rowSpool(TOKEN_USAGE, writer.directory);
+    unwanted.append(usage(1), 1);
     const spooled = unwanted.finish();
     assert.ok(spooled !== null && existsSync(spooled.file));
     await writer.discard([spooled]);
@@ -158,11 +159,11 @@ describe('the Parquet writer', () => {
   });
   it('a missing required column or instant is a defect, not a row', async () => {
     const writer = await duckdbParquetWriter(folder);
-    const spool = csvSpool(TOKEN_USAGE, writer.directory);
-    assert.throws(() => spool.append(usage(1, { status: null }), ORIGIN, 1), /invariant broken: status is null/);
-    assert.throws(() => spool.append(usage(1, { event_at_ms: null }), ORIGIN, 1), /invariant broken/);
-    assert.throws(() => spool.append(usage(1, { event_at_ms: 1.5 }), ORIGIN, 1), /invariant broken/);
-    assert.throws(() => csvSpool(QUARANTINE, writer.directory).append({ landed_at_ms: 1 }, ORIGIN, 1), /invariant broken/);
+    const spool = rowSpool(TOKEN_USAGE, writer.directory);
+    assert.throws(() => spool.append(usage(1, { status: null }), 1), /invariant broken: status is null/);
+    assert.throws(() => spool.append(usage(1, { event_at_ms: null }), 1), /invariant broken/);
+    assert.throws(() => spool.append(usage(1, { event_at_ms: 1.5 }), 1), /invariant broken/);
+    assert.throws(() => rowSpool(QUARANTINE, writer.directory).append({ landed_at_ms: 1 }, 1), /invariant broken/);
     await writer.close();
   });
 });
