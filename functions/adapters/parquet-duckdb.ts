@@ -62,7 +62,9 @@ async function writePartition(
   const rows = `select ${selection(dataset, origin)} from ${spoolRelation(spools)}`;
   const inMonth = minMs >= from && maxMs < to ? rows : `${rows} where ${partitionBy} >= ${from} and ${partitionBy} < ${to}`;
   const path = join(directory, `${name}-${partition}-${randomUUID()}.parquet`);
-  await engine.connection.run(`copy (${inMonth}) to ${sqlText(path)} (format parquet, compression zstd, compression_level 1, row_group_size ${ROW_GROUP_ROWS})`);
+  await engine.connection.run(
+    `copy (${inMonth}) to ${sqlText(path)} (format parquet, compression zstd, compression_level 1, row_group_size ${ROW_GROUP_ROWS})`,
+  );
   const summary = await engine.connection.runAndReadAll(
     `select count(*)::bigint, min(${partitionBy}), max(${partitionBy}) from read_parquet(${sqlText(path)})`,
   );

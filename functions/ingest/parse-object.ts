@@ -93,6 +93,7 @@ export class ObjectParser {
   private lineSink(): LineSink {
     return {
       record: (bytes, start, end, line, lines, byteStart) => {
+        if (this.parser.parseBytes !== undefined && this.shortLine(bytes, start, end, line, byteStart)) return;
         if (this.short !== null && this.shortWay(this.short, bytes, start, end, line)) return;
         this.record(bytes, start, end, lines, { line, byteStart, byteEnd: byteStart + (end - start) });
       },
@@ -105,6 +106,16 @@ export class ObjectParser {
     if (!this.scanner.scan(start, end) || !reader.read(this.scanner, columns, line)) return false;
     this.counts.physical++;
     this.counts.valid++;
+    return true;
+  }
+
+  private shortLine(bytes: Uint8Array, start: number, end: number, line: number, byteStart: number): boolean {
+    const outcome = this.parser.parseBytes?.(bytes, start, end, line, (row) => this.sink.row(row, line)) ?? null;
+    if (outcome === null) return false;
+    this.counts.physical++;
+    if (outcome === 'valid') this.counts.valid++;
+    else if (outcome === 'blank') this.counts.blank++;
+    else this.count(outcome, { line, byteStart, byteEnd: byteStart + (end - start) }, 1);
     return true;
   }
 

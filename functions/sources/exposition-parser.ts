@@ -3,12 +3,13 @@
  * device, instant and workload become one gpu_sample row.
  */
 import type { SampleIdentity } from './dcgm-labels.ts';
-import { isMetricValue } from './dcgm-metrics.ts';
+import { isMetricValue, type MetricValue } from './dcgm-metrics.ts';
 import { parseLabels, splitSampleLine } from './exposition.ts';
-import { FieldReader } from './fields.ts';
+import { FieldReader, MAX_INSTANT_MS, MIN_INSTANT_MS } from './fields.ts';
 import { SampleGroups } from './sample-groups.ts';
+import { SeriesLines } from './series-lines.ts';
 import { meaningOf, type SeriesMeaning, type SeriesNaming } from './series-meaning.ts';
-import { kindOf, type Outcome, type RecordParser, type Rejection, reject, type SourceContext } from './source.ts';
+import { type Emit, kindOf, type Outcome, type RecordParser, type Rejection, reject, type SourceContext } from './source.ts';
 
 /** Distinct label texts remembered: one per device, partition and workload, so a file has far fewer. */
 const MAX_SERIES = 50_000;
@@ -61,7 +62,9 @@ function instantOf(timestamp: string | null, receivedAtMs: number, reader: Field
 export function expositionParser(context: SourceContext, naming: SeriesNaming, ignoreTimestamps = false): RecordParser {
   const cache = new SeriesCache(naming);
   const groups = new SampleGroups(context.siteId);
+  const short = new ShortLines(context.receivedAtMs, cache, groups, ignoreTimestamps);
   return {
+    parseBytes: (bytes, start, end, line, emit) => short.parse(bytes, start, end, line, emit),
     parse(record, place, emit): Outcome {
       if (typeof record !== 'string') return reject('wrong_shape', null, kindOf(record));
       const line = record.trim();
@@ -85,4 +88,93 @@ export function expositionParser(context: SourceContext, naming: SeriesNaming, i
     },
     finish: (emit) => groups.drain(emit),
   };
+}
+
+/** What a line that begins like this is: a comment, a sample that is not stored, or a reading. */
+type LineMeaning = 'comment' | 'ignored' | Stored;
+
+interface Stored {
+  readonly name: string;
+  readonly meaning: SeriesMeaning;
+  readonly series: SampleIdentity;
+  /** Values by their text: clocks, percentages and zeros repeat. */
+  readonly values: Map<string, MetricValue>;
+}
+
+/** Values remembered of one series. */
+const MOST_VALUES = 64;
+const SPACE = 0x20;
+const MOST_VALUE_BYTES = 40;
+
+/** The short way: lines of series that were read before, single spaces, plain values. It refuses nothing but a second value of one reading. */
+class ShortLines {
+  private readonly receivedAtMs: number;
+  private readonly groups: SampleGroups;
+  private readonly ignoreTimestamps: boolean;
+  private readonly lines: SeriesLines<LineMeaning>;
+  private readonly reader = new FieldReader();
+
+  constructor(receivedAtMs: number, cache: SeriesCache, groups: SampleGroups, ignoreTimestamps: boolean) {
+    this.receivedAtMs = receivedAtMs;
+    this.groups = groups;
+    this.ignoreTimestamps = ignoreTimestamps;
+    this.lines = new SeriesLines((start) => learned(start, cache));
+  }
+
+  parse(bytes: Uint8Array, start: number, end: number, line: number, emit: Emit): Outcome | null {
+    const known = this.lines.startOf(bytes, start, end);
+    if (known === null) return null;
+    const { meaning } = known;
+    if (meaning === 'comment') return 'blank';
+    const from = start + known.bytes.length + 1;
+    let to = from;
+    while (to < end && bytes[to]! > SPACE && bytes[to]! < 0x7f) to++;
+    if (to === from || to - from > MOST_VALUE_BYTES) return null;
+    const instantMs = to === end ? this.receivedAtMs : this.timestamp(bytes, to, end);
+    if (instantMs === null) return null;
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('latin1');
+    if (meaning === 'ignored') return isMetricValue(text) ? 'valid' : null;
+    const value = this.valueOf(meaning, text);
+    if (value === null) return null;
+    const { series, name } = meaning;
+    const { column, rank } = meaning.meaning;
+    if (!this.groups.add(series, this.ignoreTimestamps ? this.receivedAtMs : instantMs, column, value, line, rank))
+      return reject('duplicate_series', name);
+    this.groups.relieve(emit);
+    return 'valid';
+  }
+
+  /** Milliseconds in the digits behind the space at `at`. */
+  private timestamp(bytes: Uint8Array, at: number, end: number): number | null {
+    if (bytes[at] !== SPACE || end - at > 15 || end - at < 2) return null;
+    let ms = 0;
+    for (let i = at + 1; i < end; i++) {
+      const digit = bytes[i]! - 0x30;
+      if (!(digit >= 0 && digit <= 9)) return null;
+      ms = ms * 10 + digit;
+    }
+    return ms >= MIN_INSTANT_MS && ms < MAX_INSTANT_MS ? ms : null;
+  }
+
+  private valueOf({ meaning, values }: Stored, text: string): MetricValue | null {
+    const known = values.get(text);
+    if (known !== undefined) return known;
+    this.reader.rejection = null;
+    const value = isMetricValue(text) ? meaning.read(text, this.reader) : null;
+    if (value === null || this.reader.rejection !== null) return null;
+    if (values.size >= MOST_VALUES) values.clear();
+    values.set(text, value);
+    return value;
+  }
+}
+
+function learned(start: string, cache: SeriesCache): LineMeaning | null {
+  if (start.startsWith('#')) return 'comment';
+  const sample = splitSampleLine(`${start} 0`);
+  // Anything else between the brace and the end would be part of a value.
+  if (sample === null || sample.value !== '0' || sample.timestamp !== null || start.trim() !== start || !start.endsWith('}')) return null;
+  const meaning = meaningOf(sample.name);
+  if (meaning === null) return cache.isWellFormed(sample.labelText) ? 'ignored' : null;
+  const series = cache.get(meaning, sample.labelText);
+  return 'reason' in series ? null : { name: sample.name, meaning, series, values: new Map() };
 }

@@ -28,7 +28,10 @@ function sameValue(a: MetricValue, b: MetricValue): boolean {
  * a reading that comes later for one of those makes a second row of the same sample, and fct_gpu_sample merges rows.
  */
 export class SampleGroups {
-  private readonly groups = new Map<string, Group>();
+  /** In order of first appearance. */
+  private readonly groups = new Set<Group>();
+  /** identity.key → instant → group: the long key is one that was hashed before. */
+  private readonly byIdentity = new Map<string, Map<number, Group>>();
   private readonly siteId: string;
   private readonly maxGroups: number;
 
@@ -43,12 +46,7 @@ export class SampleGroups {
    * old one may linger at 0, so a code wins over 0. Where several metrics can fill one column, the value of the highest `rank` stays.
    */
   add(identity: SampleIdentity, instantMs: number, column: MetricColumn, value: MetricValue, line: number, rank = 0): boolean {
-    const key = `${instantMs}${identity.key}`;
-    let group = this.groups.get(key);
-    if (group === undefined) {
-      group = { line, identity, instantMs, values: {}, ranks: {} };
-      this.groups.set(key, group);
-    }
+    const group = this.groupOf(identity, instantMs, line);
     const known = group.values[column];
     const knownRank = group.ranks[column] ?? 0;
     if (known !== undefined && rank !== knownRank) {
@@ -67,17 +65,37 @@ export class SampleGroups {
   relieve(emit: Emit): void {
     if (this.groups.size <= this.maxGroups) return;
     let left = Math.ceil(this.groups.size / 2);
-    for (const [key, group] of this.groups) {
+    for (const group of this.groups) {
       if (left-- === 0) return;
       emit(this.row(group));
-      this.groups.delete(key);
+      this.groups.delete(group);
+      const { key } = group.identity;
+      const instants = this.byIdentity.get(key);
+      instants?.delete(group.instantMs);
+      if (instants?.size === 0) this.byIdentity.delete(key);
     }
   }
 
   /** Emits what is left, in order of first appearance; the line is the first of each group. */
   drain(emit: (row: Row, line: number) => void): void {
-    for (const group of this.groups.values()) emit(this.row(group), group.line);
+    for (const group of this.groups) emit(this.row(group), group.line);
     this.groups.clear();
+    this.byIdentity.clear();
+  }
+
+  private groupOf(identity: SampleIdentity, instantMs: number, line: number): Group {
+    let instants = this.byIdentity.get(identity.key);
+    if (instants === undefined) {
+      instants = new Map();
+      this.byIdentity.set(identity.key, instants);
+    }
+    let group = instants.get(instantMs);
+    if (group === undefined) {
+      group = { line, identity, instantMs, values: {}, ranks: {} };
+      instants.set(instantMs, group);
+      this.groups.add(group);
+    }
+    return group;
   }
 
   private row(group: Group): Row {
