@@ -84,8 +84,8 @@ export class ParseJob {
     this.refusals = spoolOf(QUARANTINE);
     this.parser = new ObjectParser(source, records, limits, {
       row: (row, line) => this.rows.append(row, origin, line),
-      refused: ({ reason, field, found }, place) => {
-        this.reasons[reason] = (this.reasons[reason] ?? 0) + 1;
+      refused: ({ reason, field, found }, place, lines) => {
+        this.reasons[reason] = (this.reasons[reason] ?? 0) + lines;
         this.firstRefusal ??= { reason, field, found, line: place.line };
         const where = { landed_at_ms: context.receivedAtMs, object_name: objectName, byte_start: place.byteStart, byte_end: place.byteEnd };
         this.refusals.append({ ...where, reason, field, found }, origin, place.line);

@@ -42,12 +42,13 @@ function nanoInstant(value: unknown, field: string, reader: FieldReader): number
 
 function parsePage(page: Page, context: SourceContext, emit: (row: Row) => void): Outcome {
   const reader = new FieldReader();
-  const times = page.EventRecords.flatMap((record) => epochMs(record['timestampNano'], 'ns') ?? []);
+  // Events without a possible instant are refused each for itself, and say nothing here.
+  const times = page.EventRecords.flatMap((record) => nanoInstant(record['timestampNano'], 'timestampNano', new FieldReader()) ?? []);
   const instance = reader.text(page.InstanceUUID, 'InstanceUUID', true);
   const lowest = reader.count(page.LowestID, 'LowestID', { required: true, text: true });
   const highest = reader.count(page.HighestID, 'HighestID', { required: true, text: true });
-  const first = times.length === 0 ? null : Math.min(...times);
-  const last = times.length === 0 ? context.receivedAtMs : Math.max(...times);
+  const first = times.length === 0 ? null : times.reduce((a, b) => Math.min(a, b));
+  const last = times.length === 0 ? context.receivedAtMs : times.reduce((a, b) => Math.max(a, b));
   if (reader.rejection !== null) return reader.rejection;
   emit({
     native_id: `${instance}|${lowest}|${highest}|${times.length}|${first ?? ''}`,
