@@ -28,12 +28,14 @@ Exit code: 0 nothing found, 1 something found, 2 wrong arguments.
 /** No case takes a second; a process that stays this long with one hangs. */
 const HANG_MS = 30_000;
 const HEAP_MIB = 256;
+/** A failing input of at most so many bytes is printed too, for a machine whose disk is gone afterwards. */
+const PRINTED_BYTES = 4096;
 const RSS_CEILING_BYTES = 1024 ** 3;
 
 interface Outcome {
   readonly source: string;
   readonly done: Extract<Told, { kind: 'done' }> | null;
-  readonly failure: { readonly broke: string; readonly folder: string } | null;
+  readonly failure: { readonly broke: string; readonly folder: string; readonly bytes: Uint8Array } | null;
 }
 
 function options() {
@@ -127,7 +129,11 @@ async function fuzzSource(
     );
   const end = done as Outcome['done'];
   if (end !== null && end.peakRssBytes > RSS_CEILING_BYTES)
-    failure ??= { broke: `peak memory ${mib(end.peakRssBytes)} MiB, allowed ${mib(RSS_CEILING_BYTES)}`, folder: 'no one input' };
+    failure ??= {
+      broke: `peak memory ${mib(end.peakRssBytes)} MiB, allowed ${mib(RSS_CEILING_BYTES)}`,
+      folder: 'no one input',
+      bytes: new Uint8Array(0),
+    };
   return { source, done, failure };
 }
 
@@ -136,7 +142,7 @@ function died(source: string, seed: number, folder: string, broke: string): Outc
     const { sample, bytes } = notedCase(folder);
     return stored(source, sample, broke, seed, bytes);
   } catch {
-    return { broke: `${broke} (before its first object)`, folder: 'no input' };
+    return { broke: `${broke} (before its first object)`, folder: 'no input', bytes: new Uint8Array(0) };
   }
 }
 
@@ -146,7 +152,7 @@ function stored(source: string, sample: string, broke: string, seed: number, byt
     .replace(/[^a-z]+/g, '-')
     .slice(0, 50)
     .replace(/^-|-$/g, '');
-  return { broke, folder: storeCase(`${source}-${words}`, sample, broke, seed, bytes) };
+  return { broke, bytes, folder: storeCase(`${source}-${words}`, sample, broke, seed, bytes) };
 }
 
 function mib(bytes: number): number {
@@ -163,16 +169,18 @@ function reasonsOf(reached: readonly string[]): string {
   return [...counts].map(([reason, count]) => (count === 1 ? reason : `${reason} ×${count}`)).join(', ');
 }
 
+function foundLines({ broke, folder, bytes }: NonNullable<Outcome['failure']>): string {
+  const shown = bytes.length > 0 && bytes.length <= PRINTED_BYTES ? `\n     base64: ${Buffer.from(bytes).toString('base64')}` : '';
+  return `\n     ${broke}\n     input: ${folder}\n     again: npm run fuzz -- --replay ${folder}${shown}`;
+}
+
 function lineOf({ source, done, failure }: Outcome, quiet: boolean): string {
   const head = failure === null ? 'ok  ' : 'FAIL';
   const figures =
     done === null
       ? ''
       : `${done.executions} executions, ${Math.round((done.executions / done.elapsedMs) * 1000)}/s, ${done.reached.length} outcomes, peak ${mib(done.peakRssBytes)} MiB`;
-  const found =
-    failure === null
-      ? ''
-      : `\n     ${failure.broke}\n     input: ${failure.folder}\n     again: npm run fuzz -- --replay ${failure.folder}`;
+  const found = failure === null ? '' : foundLines(failure);
   return `${head} ${source.padEnd(24)} ${figures}${quiet || done === null ? '' : `\n     ${reasonsOf(done.reached)}`}${found}`;
 }
 

@@ -23,7 +23,14 @@ const FIELD_STEPS = [
 ] as const;
 const LINE_STEPS = ['join', 'split', 'drop-line', 'double-line', 'move-line', 'crlf', 'blank-line', 'repeat'] as const;
 const BYTE_STEPS = ['splice', 'flip', 'delete', 'cut', 'byte-order-mark'] as const;
-export const STEPS = [...FIELD_STEPS, ...FIELD_STEPS, ...LINE_STEPS, ...BYTE_STEPS] as const;
+/** Wrong values in right places are what producers write most, so they come most. */
+export const STEPS = [
+  ...FIELD_STEPS,
+  ...FIELD_STEPS,
+  ...(['number', 'number', 'number', 'number', 'text', 'text', 'text', 'time', 'inner', 'inner'] as const),
+  ...LINE_STEPS,
+  ...BYTE_STEPS,
+] as const;
 export type StepName = (typeof STEPS)[number];
 
 /** What to do and, as numbers that are taken modulo what there is, where and with what. */
@@ -104,24 +111,44 @@ function escapedKey(key: string): string {
   return `"${[...key.slice(1, -1)].map((letter) => (/\w/.test(letter) ? `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}` : letter)).join('')}"`;
 }
 
+/** Every value that is written the same, replaced. */
+function everywhere(text: string, spans: readonly Span[], value: string, by: string): string {
+  const same = spans.filter(({ start, end }) => text.slice(start, end) === value).sort((a, b) => b.start - a.start);
+  return same.reduce((changed, { start, end }) => replaced(changed, start, end, by), text);
+}
+
+const LOOKS_LIKE: Partial<Record<StepName, RegExp>> = {
+  number: /^"?-?\d[\d.]*"?$/,
+  time: /^"?(?:\d{4}-\d\d|\d{10,})/,
+  text: /^"(?![\d{[])/,
+};
+
+/** Where a step is likely to matter: numbers for numbers, keys for what is done to keys; anywhere one time in four. */
+function candidates(text: string, spans: readonly Span[], step: StepName, pick: number): readonly Span[] {
+  const pattern = LOOKS_LIKE[step];
+  const onKeys = step === 'double' || step === 'double-escaped' || step === 'rename';
+  const fitting = spans.filter(({ start, end, key }) =>
+    pattern === undefined ? !onKeys || key !== null : pattern.test(text.slice(start, end)),
+  );
+  return fitting.length === 0 || Math.trunc(pick / 97) % 4 === 0 ? spans : fitting;
+}
+
 function onField(text: string, { step, at, pick }: Step, depth = 0): string {
   const spans = spansOf(text);
   if (spans.length === 0) return text;
   const inJson = /^\s*[{[]/.test(text);
-  const keyed = spans.filter(({ key }) => key !== null);
-  const span = pickOf((step === 'double' || step === 'double-escaped' || step === 'rename') && keyed.length > 0 ? keyed : spans, at);
+  const span = pickOf(candidates(text, spans, step, pick), at);
   const { start, end, key } = span;
   const from = key?.start ?? start;
   const value = text.slice(start, end);
   const other = pickOf(spans, pick);
   switch (step) {
-    case 'number':
-      return replaced(
-        text,
-        start,
-        end,
-        literal(pick % 3 === 0 ? `"${pickOf(HOSTILE_NUMBERS, pick)}"` : pickOf(HOSTILE_NUMBERS, pick), inJson),
-      );
+    case 'number': {
+      const put = pickOf(HOSTILE_NUMBERS, pick);
+      const by = literal(pick % 3 === 0 ? `"${put}"` : put, inJson);
+      // A producer that is wrong about a count is wrong wherever it states it.
+      return Math.trunc(pick / 13) % 2 === 0 ? replaced(text, start, end, by) : everywhere(text, spans, value, by);
+    }
     case 'time':
       return replaced(text, start, end, literal(pickOf(HOSTILE_TIMES, pick), inJson));
     case 'text':

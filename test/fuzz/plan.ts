@@ -32,7 +32,7 @@ const packing: fc.Arbitrary<Packing> = fc.oneof(
 
 export const plans: fc.Arbitrary<Plan> = fc.record({
   base: fc.nat(100_000),
-  steps: fc.array(step, { minLength: 0, maxLength: 6, size: 'max' }),
+  steps: fc.array(step, { minLength: 0, maxLength: 4, size: 'max' }),
   packing,
 });
 
