@@ -15,13 +15,17 @@ export interface Block {
 /** Large enough that handing over costs nothing, small enough that a few in flight stay in a few MiB. */
 export const BLOCK_BYTES = 2 * 1024 * 1024;
 
+const FIRST_BYTES = 64 * 1024;
 const NEWLINE = 0x0a;
+/** A buffer without room. */
+const NOTHING = new Uint8Array(SLACK_BYTES);
 
 /** Push chunks and send what comes; then end() for the rest. Memory: one block, or one line of at most maxLineBytes. */
 export class BlockCutter {
   private readonly maxLineBytes: number;
   private readonly spare: () => ArrayBuffer | null;
-  private buffer: Uint8Array<ArrayBuffer>;
+  /** Made when there is something to put in: most objects are smaller than a block. */
+  private buffer: Uint8Array<ArrayBuffer> = NOTHING;
   private filled = 0;
   private line = 1;
   /** Line feeds of all blocks that were handed over. */
@@ -34,7 +38,6 @@ export class BlockCutter {
   constructor(maxLineBytes: number, spare: () => ArrayBuffer | null = () => null) {
     this.maxLineBytes = maxLineBytes;
     this.spare = spare;
-    this.buffer = this.newBuffer(BLOCK_BYTES);
   }
 
   *push(chunk: Uint8Array): Generator<Block> {
@@ -51,11 +54,14 @@ export class BlockCutter {
         }
         continue;
       }
+      if (this.filled === roomOf(this.buffer)) {
+        yield* this.cut();
+        continue;
+      }
       const taken = Math.min(rest.length, roomOf(this.buffer) - this.filled);
       this.buffer.set(rest.subarray(0, taken), this.filled);
       this.filled += taken;
       rest = rest.subarray(taken);
-      if (this.filled === roomOf(this.buffer)) yield* this.cut();
     }
   }
 
@@ -66,24 +72,28 @@ export class BlockCutter {
 
   /** The buffer is full: hand over up to the last line end, or grow for one long line, or begin to skip it. */
   private *cut(): Generator<Block> {
+    if (this.filled === 0) {
+      this.buffer = this.newBuffer(this.byteStart === 0 ? FIRST_BYTES : BLOCK_BYTES);
+      return;
+    }
     const end = this.buffer.lastIndexOf(NEWLINE, this.filled - 1) + 1;
     if (end > 0) {
       yield this.take(end);
     } else if (this.filled <= this.maxLineBytes) {
-      const larger = this.newBuffer(roomOf(this.buffer) * 2);
+      const larger = this.newBuffer(Math.max(BLOCK_BYTES, this.filled * 2));
       larger.set(this.buffer.subarray(0, this.filled));
       this.buffer = larger;
     } else {
       this.skipFrom = this.byteStart;
       this.byteStart += this.filled;
       this.filled = 0;
-      this.buffer = this.newBuffer(BLOCK_BYTES);
+      this.buffer = NOTHING;
     }
   }
 
   private take(end: number): Block {
     const left = this.filled - end;
-    const next = this.newBuffer(left > BLOCK_BYTES ? roomOf(this.buffer) : BLOCK_BYTES);
+    const next = left === 0 ? NOTHING : this.newBuffer(left > BLOCK_BYTES ? roomOf(this.buffer) : BLOCK_BYTES);
     next.set(this.buffer.subarray(end, this.filled));
     const block: Block = { bytes: this.buffer.subarray(0, end), line: this.line, byteStart: this.byteStart, tooLongUntil: null };
     const newlines = countNewlines(block.bytes);

@@ -83,8 +83,8 @@ export class ParseJob {
     const short = source.ordinary === undefined ? null : { reader: source.ordinary.open(context, this.rows), columns: this.rows };
     const sink = {
       row: (row: StoredRow, line: number) => this.rows.append(row, line),
-      refused: ({ reason, field, found }: Rejection, place: RecordPlace) => {
-        this.reasons[reason] = (this.reasons[reason] ?? 0) + 1;
+      refused: ({ reason, field, found }: Rejection, place: RecordPlace, lines: number) => {
+        this.reasons[reason] = (this.reasons[reason] ?? 0) + lines;
         this.firstRefusal ??= { reason, field, found, line: place.line };
         const where = { landed_at_ms: context.receivedAtMs, object_name: objectName, byte_start: place.byteStart, byte_end: place.byteEnd };
         this.refusals.append({ ...where, reason, field, found }, place.line);

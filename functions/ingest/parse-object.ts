@@ -19,7 +19,8 @@ export interface LineCounts {
 
 export interface RowSink {
   row(row: StoredRow, line: number): void;
-  refused(rejection: Rejection, place: RecordPlace): void;
+  /** `lines`: physical lines of the refused record; more than one for a quoted CSV record. */
+  refused(rejection: Rejection, place: RecordPlace, lines: number): void;
 }
 
 /** The short way of a source, and where its rows go. */
@@ -185,7 +186,7 @@ export class ObjectParser {
     else if (outcome === 'blank') this.counts.blank += lines;
     else {
       this.counts.quarantined += lines;
-      this.sink.refused(outcome, place);
+      this.sink.refused(outcome, place, lines);
     }
   }
 }

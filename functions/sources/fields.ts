@@ -94,7 +94,8 @@ export class FieldReader {
     const n = Number(text);
     if (n < 0) return this.fail('negative', field, kindOf(n));
     if (!(n <= max)) return this.fail('out_of_range', field, kindOf(n));
-    return roundDecimalText(text, scale);
+    // What is left of a sign is that of −0, which is 0.
+    return roundDecimalText(text.replace(/^-/, ''), scale);
   }
 
   /** Epoch ms inside the accepted span, or a fault. */

@@ -65,6 +65,11 @@ function bound(event: AuditEvent, context: SourceContext, emit: Emit): Outcome {
   return emitPartial(event, uid, { node: typeof node === 'string' ? node : null, startAtMs: event.atMs, state: 'Bound' }, context, emit);
 }
 
+/** Not Math.max(...): a list may be longer than the arguments of a call. */
+function latest(instants: readonly number[]): number {
+  return instants.reduce((a, b) => Math.max(a, b));
+}
+
 /** A kubelet's strategic-merge fragment: container statuses come whole or not at all, the phase only when it changed. */
 function patched(event: AuditEvent, context: SourceContext, emit: Emit): Outcome {
   const status = child(event.requestObject, 'status');
@@ -75,7 +80,7 @@ function patched(event: AuditEvent, context: SourceContext, emit: Emit): Outcome
   const main = containers.filter(({ isMain }) => isMain);
   const finishes = containers.flatMap(({ finishedAtMs }) => (finishedAtMs === null ? [] : [finishedAtMs]));
   const starts = main.flatMap(({ startedAtMs }) => (startedAtMs === null ? [] : [startedAtMs]));
-  const runningAtMs = main.length > 0 && starts.length === main.length ? Math.max(...starts) : null;
+  const runningAtMs = main.length > 0 && starts.length === main.length ? latest(starts) : null;
   const uid = child(event.requestObject, 'metadata')?.['uid'] ?? event.uid;
   const { phase } = status;
   const state = typeof phase === 'string' ? phase : 'Patched';
@@ -84,7 +89,7 @@ function patched(event: AuditEvent, context: SourceContext, emit: Emit): Outcome
   const end: Partial<PartialRow> = !isTerminal
     ? {}
     : finishes.length > 0
-      ? { endAtMs: Math.max(...finishes), endKind: 'observed' }
+      ? { endAtMs: latest(finishes), endKind: 'observed' }
       : { endAtMs: event.atMs, endKind: 'inferred' };
   return emitPartial(
     event,

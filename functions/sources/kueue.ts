@@ -67,7 +67,10 @@ function transitionsOf(workload: JsonObject, isDeleted: boolean, receivedAtMs: n
   for (const { type, isTrue, reason, atMs } of conditionsOf(child(workload, 'status') ?? {}, reader)) {
     const event = EVENTS.get(type)?.[isTrue ? 0 : 1] ?? null;
     if (event === null) continue;
-    if (atMs === null) reader.fail('missing_field', 'status.conditions[].lastTransitionTime');
+    if (atMs === null) {
+      // A time that is there but wrong has been remembered as what it is.
+      if (reader.rejection === null) reader.fail('missing_field', 'status.conditions[].lastTransitionTime');
+    }
     // A workload that never held quota is QuotaReserved=False from the start: that gives nothing back, and closes nothing.
     else found.push({ event, reason: reader.text(reason, 'status.conditions[].reason'), atMs });
   }

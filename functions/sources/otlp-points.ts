@@ -31,7 +31,8 @@ export function metricPointsOf(value: unknown): MetricPoint[] | null {
     const scopes = isObject(group) ? (group['scopeMetrics'] ?? group['instrumentationLibraryMetrics'] ?? []) : [group];
     for (const scope of Array.isArray(scopes) ? scopes : [scopes]) {
       const metrics = isObject(scope) ? (scope['metrics'] ?? []) : [scope];
-      for (const metric of Array.isArray(metrics) ? metrics : [metrics]) points.push(...pointsOf(metric, resource));
+      // One by one: a list too long for the arguments of a call must not overflow the stack.
+      for (const metric of Array.isArray(metrics) ? metrics : [metrics]) for (const point of pointsOf(metric, resource)) points.push(point);
     }
   }
   return points;

@@ -67,7 +67,7 @@ function partsOf(entries: readonly Gres[], declared: DeclaredResources): readonl
 
 /**
  * Accelerators of one TRES text, or null when it holds none. `names` are the gres that are accelerators (usually `gpu`).
- * Errors: not_an_integer for a count; missing_field when a share or an unnamed accelerator (gres/shard, gres/npu) is held whose size
+ * Errors: not_an_integer for a count; out_of_range from a million accelerators on; missing_field when a share or an unnamed accelerator (gres/shard, gres/npu) is held whose size
  * nobody declared.
  * Example: 'gres/gpu=4,gres/gpu:a100=4' → 4 of a100; 'gres/gpu:volta=2' → 2; 'gres/gpu:a100_1g.5gb=2' → 0.285714 of a100.
  */
@@ -88,6 +88,7 @@ export function tresAccelerators(tres: string, names: readonly string[], declare
   );
   const total = parts.reduce((sum, { accelerators, count }) => sum.add(accelerators.multiply(Rational.of(count))), Rational.of(0));
   if (total.n === 0n) return null;
+  if (total.compare(Rational.of(1_000_000)) >= 0) return reject('out_of_range', 'alloctres');
   const resources = [...new Set(parts.map(({ name, type }) => (type === null ? `gres/${name}` : `gres/${name}:${type}`)))].sort();
   const models = new Set(parts.map(({ model }) => model));
   return { count: total.toFixed(6), resourceName: resources.join(','), model: models.size === 1 ? ([...models][0] ?? null) : null };

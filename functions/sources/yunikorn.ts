@@ -15,12 +15,15 @@ import { allocationUid, resourceAccelerators, resourceValues } from './yunikorn-
 
 const YUNIKORN = 'yunikorn';
 
-/** The envelope of one batch answer, made by `units`: what the answer says about the scheduler's own log. */
-interface Page {
-  readonly InstanceUUID: unknown;
-  readonly LowestID: unknown;
-  readonly HighestID: unknown;
-  readonly EventRecords: readonly JsonObject[];
+/** The envelope of one batch answer, made by `units`: what the answer says about the scheduler's own log. Nothing in a log can pass for one. */
+class Page {
+  readonly envelope: JsonObject;
+  readonly events: readonly JsonObject[];
+
+  constructor(envelope: JsonObject, events: readonly JsonObject[]) {
+    this.envelope = envelope;
+    this.events = events;
+  }
 }
 
 function isBatch(value: unknown): value is JsonObject {
@@ -40,14 +43,15 @@ function nanoInstant(value: unknown, field: string, reader: FieldReader): number
   return reader.instantMs(epochMs(value, 'ns') ?? Number.NaN, field);
 }
 
-function parsePage(page: Page, context: SourceContext, emit: (row: Row) => void): Outcome {
+function parsePage({ envelope, events }: Page, context: SourceContext, emit: (row: Row) => void): Outcome {
   const reader = new FieldReader();
-  const times = page.EventRecords.flatMap((record) => epochMs(record['timestampNano'], 'ns') ?? []);
-  const instance = reader.text(page.InstanceUUID, 'InstanceUUID', true);
-  const lowest = reader.count(page.LowestID, 'LowestID', { required: true, text: true });
-  const highest = reader.count(page.HighestID, 'HighestID', { required: true, text: true });
-  const first = times.length === 0 ? null : Math.min(...times);
-  const last = times.length === 0 ? context.receivedAtMs : Math.max(...times);
+  // Events without a possible instant are refused each for itself, and say nothing here.
+  const times = events.flatMap((record) => nanoInstant(record['timestampNano'], 'timestampNano', new FieldReader()) ?? []);
+  const instance = reader.text(envelope['InstanceUUID'], 'InstanceUUID', true);
+  const lowest = reader.count(envelope['LowestID'], 'LowestID', { required: true, text: true });
+  const highest = reader.count(envelope['HighestID'], 'HighestID', { required: true, text: true });
+  const first = times.length === 0 ? null : times.reduce((a, b) => Math.min(a, b));
+  const last = times.length === 0 ? context.receivedAtMs : times.reduce((a, b) => Math.max(a, b));
   if (reader.rejection !== null) return reader.rejection;
   emit({
     native_id: `${instance}|${lowest}|${highest}|${times.length}|${first ?? ''}`,
@@ -161,19 +165,23 @@ function openParser(context: SourceContext): RecordParser {
   const { catalog } = readSchedulerOptions(YUNIKORN, context);
   return {
     parse(record, _place, emit): Outcome {
-      if (isBatch(record)) return parsePage(record as unknown as Page, context, emit);
+      if (record instanceof Page) return parsePage(record, context, emit);
       if (isApplication(record)) return parseApplication(record, context, catalog, emit);
       return isRecord(record) ? parseEvent(record, context, catalog, emit) : reject('wrong_shape', null, kindOf(record));
     },
   };
 }
 
-/** The answer itself, then its events; the applications of a list. */
+/** Each answer itself, then its events; the applications of a list. */
 function units(value: unknown): readonly unknown[] | null {
-  if (Array.isArray(value)) return value;
+  if (Array.isArray(value)) return value.flatMap((one) => answerUnits(one) ?? [one]);
+  return answerUnits(value);
+}
+
+function answerUnits(value: unknown): readonly unknown[] | null {
   if (!isBatch(value)) return null;
-  const records = Array.isArray(value['EventRecords']) ? value['EventRecords'] : [];
-  return [{ ...value, EventRecords: records.filter(isObject) }, ...records];
+  const records: readonly unknown[] = Array.isArray(value['EventRecords']) ? value['EventRecords'] : [];
+  return [new Page(value, records.filter(isObject)), ...records];
 }
 
 /**
