@@ -123,7 +123,7 @@ function blankOnly(content: Buffer, reading: Reading): Expected {
 async function unpacked(bytes: Buffer, limits: Limits): Promise<Buffer | string> {
   const chunks: Uint8Array[] = [];
   try {
-    for await (const chunk of readBounded(landed('x', bytes, [1 << 20]).open(), limits)) chunks.push(chunk);
+    for await (const chunk of readBounded(landed('x', bytes, [1 << 20]).open(), limits)) chunks.push(Buffer.from(chunk));
   } catch (error) {
     if (!(error instanceof ObjectFault)) throw error;
     return error.reason;
