@@ -9,11 +9,12 @@ import { defineModels } from '../warehouse/run.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
 import { EXIT, grouped, printJson, printLines, tableLines, visible } from './output.ts';
 import { lineEquation, type Session, withSession } from './session.ts';
+import { type ProvisionalAge, provisionalAges, type WatchHealth, watchHealth, watchLines } from './watch-health.ts';
 import { type Centre, landedIfPresent, openCentre } from './wiring.ts';
 
 export function statusCommand(): Command {
   return withCentreOptions(
-    new Command('status').description('rows, line equation, coverage, gaps, held files, quarantine by reason, periods'),
+    new Command('status').description('rows, line equation, coverage, gaps, held files, quarantine by reason, periods, the watcher'),
   )
     .addHelpText(
       'after',
@@ -42,6 +43,9 @@ interface Status {
   readonly gaps: readonly TextRecord[];
   readonly periods: readonly string[];
   readonly landed_not_ingested: readonly string[];
+  /** The watcher, when there is or was one. */
+  readonly watch: WatchHealth | null;
+  readonly provisional: readonly ProvisionalAge[];
 }
 
 const NOTHING = { physical: 0, valid: 0, quarantined: 0, blank: 0, residual: 0 };
@@ -50,7 +54,12 @@ async function statusOf(centre: Centre): Promise<Status> {
   const snapshot = await newestSnapshot(centre.store);
   const landed_not_ingested: string[] = [];
   for await (const object of reconcile(centre.store, asAsync(landedIfPresent(centre)))) landed_not_ingested.push(object.name);
-  const base = { warehouse: centre.warehouseDirectory, landed_not_ingested };
+  const base = {
+    warehouse: centre.warehouseDirectory,
+    landed_not_ingested,
+    watch: watchHealth(centre),
+    provisional: provisionalAges(centre),
+  };
   if (snapshot === null)
     return {
       ...base,
@@ -156,5 +165,6 @@ function statusLines(status: Status): string[] {
           `Landed but not ingested: ${status.landed_not_ingested.length}`,
           ...status.landed_not_ingested.slice(0, 20).map((name) => `  ${visible(name)}`),
         ]),
+    ...watchLines(status.watch, status.provisional),
   ];
 }

@@ -1,10 +1,13 @@
 /** One landed object → Parquet, quarantine and one commit. Repeating it, under any name, changes nothing. */
 import { PARSER_VERSION } from '../contract.ts';
+import { KashiError } from '../domain/errors.ts';
 import { type CommitRecord, commit, currentGeneration, markSeen, readCommit } from '../ledger/commit.ts';
+import type { CommitName } from '../ledger/fold.ts';
 import type { Clock, LandedObject, ObjectStore, ParquetWriter } from '../ports.ts';
 import { detectSource, shapeOf } from '../sources/detect.ts';
 import type { Source } from '../sources/source.ts';
 import { type Attempt, held, recordOf } from './attempt.ts';
+import { type EarlierContents, releaseBeginnings } from './earlier.ts';
 import { type Limits, ObjectFault } from './limits.ts';
 import type { ParsePool } from './object-jobs.ts';
 import { BLANK_LINES } from './parse-job.ts';
@@ -37,6 +40,8 @@ export interface IngestDependencies {
   readonly reparse: boolean;
   /** What the newest snapshot holds. */
   readonly heldContents: readonly HeldContent[];
+  /** What landed before; asked for when an object was read that may be the continuation of another. */
+  readonly earlier: () => Promise<EarlierContents>;
   /** Sees every raw chunk that was parsed. */
   readonly onBytes: (bytes: number) => void;
 }
@@ -44,10 +49,12 @@ export interface IngestDependencies {
 export interface IngestOutcome {
   readonly name: string;
   readonly bytes: number;
-  /** known: this content was committed before, under this or another name. */
-  readonly outcome: 'committed' | 'held' | 'known';
+  /** known: this content was committed before, under this or another name. unfinished: a growing object that would be held; nothing was committed. */
+  readonly outcome: 'committed' | 'held' | 'known' | 'unfinished';
   /** The record that stands for this content. */
   readonly record: CommitRecord;
+  /** Contents that count as part of this one from now on, in their new, empty generation. */
+  readonly released: readonly CommitName[];
 }
 
 const UNKNOWN_SOURCE = BLANK_LINES.name;
@@ -59,9 +66,12 @@ export async function ingestObject(object: LandedObject, reading: Reading, depen
   const source = sourceOf(reading, looked);
   const cid = await hashObject(object, source?.name ?? UNKNOWN_SOURCE);
   const finish = async (outcome: IngestOutcome['outcome'], record: CommitRecord): Promise<IngestOutcome> => {
-    await releaseHeld(store, clock, object, record, heldContents);
+    const released = [
+      ...(await releaseHeld(store, clock, object, record, heldContents)),
+      ...(await releaseBeginnings(store, clock, object, record, dependencies.earlier)),
+    ];
     await markSeen(store, object, cid);
-    return { name: object.name, bytes: object.bytes, outcome, record };
+    return { name: object.name, bytes: object.bytes, outcome, record, released };
   };
   const standing = await standingRecord(store, cid, reading.configHash, dependencies.reparse);
   if (standing.record !== null) return await finish('known', standing.record);
@@ -79,8 +89,21 @@ export async function ingestObject(object: LandedObject, reading: Reading, depen
       : source === null
         ? held('source_unknown', 'no source, or more than one, recognises the content; name it with --source or in kashi.yaml')
         : await readObject(attempt, source, reading, looked, dependencies);
-  const { outcome, record } = await commit(store, recordOf(attempt, parsed, clock));
+  const found = recordOf(attempt, parsed, clock);
+  if (object.growing === true && parsed.hold !== null)
+    return { name: object.name, bytes: object.bytes, outcome: 'unfinished', record: found, released: [] };
+  await checkUnchanged(object, attempt);
+  const { outcome, record } = await commit(store, found);
   return await finish(outcome === 'exists' ? 'known' : record.kind === 'held' ? 'held' : 'committed', record);
+}
+
+/** A file that was written anew between two of its readings has rows of one content under the id of another. Errors: KashiError conflict. */
+async function checkUnchanged(object: LandedObject, { source, cid }: Attempt): Promise<void> {
+  if (object.changed?.() !== true || (await hashObject(object, source)) === cid) return;
+  throw new KashiError('conflict', 'a file changed while it was read', {
+    where: object.name,
+    hint: 'ingest it again when its producer has finished',
+  });
 }
 
 function sourceOf(reading: Reading, looked: Peek | { readonly fault: ObjectFault }): Source | null {
