@@ -3,7 +3,7 @@ import type { WatchState } from '../watch/state.ts';
 import { tableLines, visible } from './output.ts';
 import type { ProvisionalBill } from './watch-stages.ts';
 import type { Centre } from './wiring.ts';
-import { isRunning, readProvisionalBills, readWatchState } from './wiring-watch.ts';
+import { isRunning, readProvisionalBills, readWatchState, thisProcess } from './wiring-watch.ts';
 
 export interface WatchHealth {
   /** ended: by SIGTERM, or --once. gone: it was killed. */
@@ -28,6 +28,9 @@ export interface ProvisionalAge {
   readonly age_seconds: number;
 }
 
+/** A watcher on another machine cannot be asked: it runs while its state is this fresh. */
+const REMOTE_FRESH_MS = 15 * 60_000;
+
 /** Null when nobody has watched this warehouse. */
 export function watchHealth(centre: Centre): WatchHealth | null {
   const state = readWatchState<WatchState>(centre);
@@ -35,7 +38,12 @@ export function watchHealth(centre: Centre): WatchHealth | null {
   const now = centre.clock.now();
   const { host, pid, ended_at_ms, cycle_at_ms, ok_at_ms, waiting, in_hand, failing, faults } = state;
   return {
-    state: ended_at_ms !== null ? 'ended' : isRunning(state) ? 'running' : 'gone',
+    state:
+      ended_at_ms !== null
+        ? 'ended'
+        : isRunning(state) || (host !== thisProcess.host && now - cycle_at_ms < REMOTE_FRESH_MS)
+          ? 'running'
+          : 'gone',
     host,
     pid,
     age_seconds: seconds(now - cycle_at_ms),

@@ -6,10 +6,11 @@ import { KashiError } from '../domain/errors.ts';
 import { periodsTouching } from '../domain/period.ts';
 import { type EarlierContents, earlierContents } from '../ingest/earlier.ts';
 import { ingestObject } from '../ingest/ingest-object.ts';
+import { type CommitFile, type CommitRecord, readCommit } from '../ledger/commit.ts';
 import { fold } from '../ledger/fold.ts';
 import { reconcile } from '../ledger/reconcile.ts';
-import { newestSnapshot, snapshotCommits, snapshotFiles } from '../ledger/snapshot.ts';
-import { type LandedFile, type LandedObject, TransientStoreError } from '../ports.ts';
+import { newestSnapshot, type Snapshot, snapshotCommits } from '../ledger/snapshot.ts';
+import { type LandedFile, type LandedObject, type ObjectStore, TransientStoreError } from '../ports.ts';
 import type { CheckResult } from '../warehouse/run.ts';
 import { errorText } from '../watch/retry.ts';
 import type { EachObject, ObjectResult, RefreshedBill, WatchStages } from '../watch/watch.ts';
@@ -125,7 +126,7 @@ function resultOf(error: unknown): ObjectResult {
 async function refreshBills(centre: Centre, since: number): ReturnType<WatchStages['refresh']> {
   const snapshot = await newestSnapshot(centre.store);
   if (snapshot === null) return null;
-  const periods = (await periodsToRefresh(centre, since)).slice(-MOST_PERIODS);
+  const periods = (await periodsToRefresh(centre, snapshot, since)).slice(-MOST_PERIODS);
   const bills: RefreshedBill[] = [];
   for (const period of periods) {
     const { document, checks } = await withSession(centre, period, (session) => rate(session, period, null));
@@ -136,16 +137,28 @@ async function refreshBills(centre: Centre, since: number): ReturnType<WatchStag
   return { snapshot: snapshot.n, bills };
 }
 
-/** The running month, and those in which something happened that came in after snapshot `since`; in time order. */
-async function periodsToRefresh(centre: Centre, since: number): Promise<string[]> {
+/**
+ * The running month, and every month from the first in which something came in, or was replaced, after snapshot `since`: an allocation that
+ * began in it may reach into all later ones. In time order.
+ */
+async function periodsToRefresh(centre: Centre, snapshot: Snapshot, since: number): Promise<string[]> {
   const { store, clock, config } = centre;
-  const spans = new Map<string, { fromMs: number; toMs: number }>([['now', { fromMs: clock.now(), toMs: clock.now() + 1 }]]);
-  const snapshot = await newestSnapshot(store);
-  for (const { fold_seq, dataset, partition, min_ms, max_ms } of snapshot === null ? [] : await snapshotFiles(store, snapshot)) {
-    if (fold_seq <= since || dataset === 'quarantine') continue;
-    const span = spans.get(partition);
-    spans.set(partition, { fromMs: Math.min(span?.fromMs ?? min_ms, min_ms), toMs: Math.max(span?.toMs ?? 0, max_ms + 1) });
+  let firstMs = clock.now();
+  let endMs = clock.now() + 1;
+  for await (const commit of snapshotCommits(store, snapshot)) {
+    if (commit.fold_seq <= since) continue;
+    for (const { dataset, min_ms, max_ms } of await filesOfGenerations(store, commit)) {
+      if (dataset === 'quarantine') continue;
+      firstMs = Math.min(firstMs, min_ms);
+      endMs = Math.max(endMs, max_ms + 1);
+    }
   }
-  const periods = [...spans.values()].flatMap(({ fromMs, toMs }) => periodsTouching(fromMs, toMs, config.timeZone));
-  return [...new Set(periods.map(({ period }) => period))].sort();
+  return periodsTouching(firstMs, endMs, config.timeZone).map(({ period }) => period);
+}
+
+/** Its files, and those that it replaced: rows may have left a month. */
+async function filesOfGenerations(store: ObjectStore, { cid, generation, files }: CommitRecord): Promise<CommitFile[]> {
+  const all = [...files];
+  for (let former = generation - 1; former >= 0; former--) all.push(...((await readCommit(store, cid, former))?.files ?? []));
+  return all;
 }

@@ -63,7 +63,13 @@ async function watch(given: readonly string[], options: Options): Promise<number
   for (const path of paths(centre)) requireFolder(path);
   const former = readWatchState<WatchState>(centre);
   const stop = stopSignal();
-  say(options, { watching: paths(centre), warehouse: centre.warehouseDirectory }, startLine(centre, paths(centre), schedule));
+  // What cron prints, it mails.
+  const quiet = schedule.once && process.stdout.isTTY !== true;
+  say(
+    options,
+    { watching: paths(centre), warehouse: centre.warehouseDirectory },
+    quiet ? null : startLine(centre, paths(centre), schedule),
+  );
   const loop = new Watch(
     watchStages(open, paths),
     {

@@ -105,7 +105,10 @@ export class LandingView {
     const { name, bytes, lastModifiedMs } = file;
     const entry = this.entries.get(name);
     if (entry === undefined) {
-      return { bytes, lastModifiedMs, changedAtMs: nowMs, waitingSinceMs: nowMs, done: isDone(file), readAtMs: null };
+      const done = isDone(file);
+      // The process that left this failure behind had committed it all the same, or somebody else has.
+      if (done) this.retries.delete(name);
+      return { bytes, lastModifiedMs, changedAtMs: nowMs, waitingSinceMs: nowMs, done, readAtMs: null };
     }
     if (entry.bytes !== bytes || entry.lastModifiedMs !== lastModifiedMs) {
       if (entry.done) entry.waitingSinceMs = nowMs;
