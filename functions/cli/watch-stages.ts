@@ -29,6 +29,7 @@ export interface ProvisionalBill extends BillDocument {
 
 /** Months that one refresh makes at most, the newest. */
 const MOST_PERIODS = 24;
+const MOST_FUTURE_MS = 31 * 24 * 3_600_000;
 
 /** `open` reads the configuration, for each piece of work anew: an edit counts from then on. `paths`: where to look. */
 export function watchStages(open: () => Centre, paths: (centre: Centre) => readonly string[]): WatchStages {
@@ -153,7 +154,8 @@ async function periodsToRefresh(centre: Centre, snapshot: Snapshot, since: numbe
       endMs = Math.max(endMs, max_ms + 1);
     }
   }
-  return periodsTouching(firstMs, endMs, config.timeZone).map(({ period }) => period);
+  // A row that claims to be from a far future must not push out the months that count.
+  return periodsTouching(firstMs, Math.min(endMs, clock.now() + MOST_FUTURE_MS), config.timeZone).map(({ period }) => period);
 }
 
 /** Its files, and those that it replaced: rows may have left a month. */
