@@ -73,7 +73,8 @@ export interface CycleReport {
   /** Growing files of which nothing can be read yet. */
   unfinished: number;
   rows: number;
-  readonly waiting: number;
+  /** Landed, and not read: being written, failing, or behind others in a queue. */
+  waiting: number;
   /** Made in this cycle. */
   snapshot: number | null;
   bills: readonly RefreshedBill[];
@@ -129,7 +130,7 @@ export class Watch {
       await this.world.sleep(pauseMs, stop);
       if (!stop.aborted) report = await this.cycle(stop);
     }
-    return await this.end(report);
+    return await this.end(report.landed);
   }
 
   /** Everything that is ready now, and what becomes ready while it waits once for files that may still be written. */
@@ -145,7 +146,8 @@ export class Watch {
     }
     await this.fold(report, 0);
     if (!stop.aborted && isDue(this.billState?.at_ms ?? null, this.options.billMs, this.now())) await this.bill(report);
-    return await this.end(report);
+    this.finish(report, this.now());
+    return report;
   }
 
   private async cycle(stop: AbortSignal): Promise<CycleReport> {
@@ -186,6 +188,7 @@ export class Watch {
     });
     this.inHand = null;
     this.waiting += ready.length - done;
+    report.waiting = this.waiting;
   }
 
   private async look(report: CycleReport): Promise<LandedObject[]> {
@@ -273,8 +276,10 @@ export class Watch {
     }
   }
 
-  private async end(report: CycleReport): Promise<CycleReport> {
-    if (!this.options.once) await this.fold(report, 0);
+  /** What came in last is folded before the process ends. */
+  private async end(landed: number): Promise<CycleReport> {
+    const report = this.newReport(landed);
+    await this.fold(report, 0);
     this.finish(report, this.now());
     return report;
   }
@@ -314,7 +319,7 @@ export class Watch {
       held: 0,
       unfinished: 0,
       rows: 0,
-      waiting: 0,
+      waiting: this.waiting,
       snapshot: null,
       bills: [],
       failed: [],
