@@ -16,6 +16,8 @@ export interface ViewOptions {
 /** An object that fails, as `kashi status` shows it. */
 export interface Failing extends Retry {
   readonly name: string;
+  /** Of the file that failed: one that was written since is tried at once. */
+  readonly last_modified_ms: number;
 }
 
 interface Entry {
@@ -34,12 +36,12 @@ const READ_AGAIN_BYTES_PER_MS = 4_000;
 
 export class LandingView {
   private entries = new Map<string, Entry>();
-  private readonly retries: Map<string, Retry>;
+  private readonly retries: Map<string, Failing>;
   private readonly options: ViewOptions;
 
   constructor(options: ViewOptions, failing: readonly Failing[] = []) {
     this.options = options;
-    this.retries = new Map(failing.map(({ name, ...retry }) => [name, retry]));
+    this.retries = new Map(failing.map((one) => [one.name, one]));
   }
 
   /** Takes a listing; gives what is ready, in its order, and how many files wait. `isDone`: what is known of files that this view has not seen. */
@@ -80,8 +82,9 @@ export class LandingView {
     if (entry !== undefined) entry.changedAtMs = nowMs;
   }
 
-  failed({ name }: Pick<LandedObject, 'name'>, error: string, nowMs: number): void {
-    this.retries.set(name, afterFailure(this.retries.get(name) ?? null, error, nowMs));
+  failed({ name, lastModifiedMs }: Pick<LandedObject, 'name' | 'lastModifiedMs'>, error: string, nowMs: number): void {
+    const retry = afterFailure(this.retries.get(name) ?? null, error, nowMs);
+    this.retries.set(name, { name, last_modified_ms: lastModifiedMs, ...retry });
   }
 
   /** Files of these names are to be read again, although nothing about them has changed. */
@@ -98,7 +101,7 @@ export class LandingView {
   }
 
   failing(): Failing[] {
-    return [...this.retries].map(([name, retry]) => ({ name, ...retry }));
+    return [...this.retries.values()];
   }
 
   private entryOf(file: LandedFile, nowMs: number, isDone: (file: LandedFile) => boolean): Entry {
@@ -106,8 +109,8 @@ export class LandingView {
     const entry = this.entries.get(name);
     if (entry === undefined) {
       const done = isDone(file);
-      // The process that left this failure behind had committed it all the same, or somebody else has.
-      if (done) this.retries.delete(name);
+      // A process that left a failure behind may have committed the file all the same; or it was written since.
+      if (done || this.retries.get(name)?.last_modified_ms !== lastModifiedMs) this.retries.delete(name);
       return { bytes, lastModifiedMs, changedAtMs: nowMs, waitingSinceMs: nowMs, done, readAtMs: null };
     }
     if (entry.bytes !== bytes || entry.lastModifiedMs !== lastModifiedMs) {

@@ -21,7 +21,7 @@ export interface WatchState {
   /** Landed files that are being written, or wait for another try. */
   readonly waiting: number;
   /** The object being read: a process that dies over it leaves its name here. */
-  readonly in_hand: { readonly name: string; readonly since_ms: number } | null;
+  readonly in_hand: { readonly name: string; readonly last_modified_ms: number; readonly since_ms: number } | null;
   readonly failing: readonly Failing[];
   readonly faults: readonly StageFault[];
   /** The last fold that made a snapshot. */
@@ -35,9 +35,8 @@ export function inheritedFailures(former: WatchState | null, died: boolean, nowM
   if (former === null) return [];
   const { failing, in_hand } = former;
   if (in_hand === null || !died) return [...failing];
-  const earlier = failing.find(({ name }) => name === in_hand.name) ?? null;
-  return [
-    ...failing.filter((one) => one !== earlier),
-    { name: in_hand.name, ...afterFailure(earlier, 'the process ended while it read this file', nowMs) },
-  ];
+  const { name, last_modified_ms } = in_hand;
+  const same = failing.find((one) => one.name === name && one.last_modified_ms === last_modified_ms) ?? null;
+  const retry = afterFailure(same, 'the process ended while it read this file', nowMs);
+  return [...failing.filter((one) => one.name !== name), { name, last_modified_ms, ...retry }];
 }

@@ -175,7 +175,7 @@ export class Watch {
       await this.stages.ingest(ready, {
         enough: () => stop.aborted || isDue(startedAtMs, this.options.foldMs, this.now()),
         before: (object) => {
-          this.inHand = { name: object.name, since_ms: this.now() };
+          this.inHand = { name: object.name, last_modified_ms: object.lastModifiedMs, since_ms: this.now() };
           this.save(null);
         },
         after: (object, result) => {
@@ -195,7 +195,13 @@ export class Watch {
     const startedAtMs = this.now();
     const unreadable: Failing[] = [];
     const listing = await this.stages.list((path, error) =>
-      unreadable.push({ name: path, tries: 1, next_try_at_ms: startedAtMs + this.options.cycleMs, error: errorText(error) }),
+      unreadable.push({
+        name: path,
+        last_modified_ms: 0,
+        tries: 1,
+        next_try_at_ms: startedAtMs + this.options.cycleMs,
+        error: errorText(error),
+      }),
     );
     this.unreadable = unreadable;
     report.failed.push(...unreadable.map(({ name, error }) => ({ name, error })));

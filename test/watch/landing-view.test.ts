@@ -113,7 +113,7 @@ describe('a landed file', () => {
       view.failed(one, 'no', ms);
     }
     assert.deepEqual(tries, [0, 5, 15, 35]);
-    assert.deepEqual(view.failing(), [{ name: 'a', tries: 4, next_try_at_ms: 75_000, error: 'no' }]);
+    assert.deepEqual(view.failing(), [{ name: 'a', last_modified_ms: 1, tries: 4, next_try_at_ms: 75_000, error: 'no' }]);
     assert.deepEqual(readyOf(view, [file('a', 6, 2)], 60_001), ['a:6']);
     view.failed(one, 'no', 60_001);
     assert.equal(view.look([], 60_002).ready.length, 0);
@@ -121,9 +121,16 @@ describe('a landed file', () => {
   });
 
   it('that failed in a former process and is committed all the same is no failure any more', () => {
-    const view = new LandingView(OPTIONS, [{ name: 'a', tries: 1, next_try_at_ms: 5_000, error: 'the process ended' }]);
+    const failed = [{ name: 'a', last_modified_ms: 1, tries: 9, next_try_at_ms: 500_000, error: 'the process ended' }];
+    const view = new LandingView(OPTIONS, failed);
     view.look([file('a', 5, 1)], 0, () => true);
     assert.deepEqual(view.failing(), []);
+    const waits = new LandingView(OPTIONS, failed);
+    waits.look([file('a', 5, 1)], 0);
+    assert.deepEqual(readyOf(waits, [file('a', 5, 1)], 10_000), []);
+    const written = new LandingView(OPTIONS, failed);
+    written.look([file('a', 5, 2)], 0);
+    assert.deepEqual(readyOf(written, [file('a', 5, 2)], 10_000), ['a:5'], 'it was written since');
   });
 
   it('is not put off for hours by a clock that was set back', () => {

@@ -201,7 +201,7 @@ describe('a fault', () => {
     );
     assert.deepEqual(failed[0]?.failed, [{ name: 'bad', error: 'bad disk' }]);
     const last = one.states.at(-1)!;
-    assert.deepEqual(last.failing, [{ name: 'bad', tries: 5, next_try_at_ms: 1e12 + 165_000, error: 'bad disk' }]);
+    assert.deepEqual(last.failing, [{ name: 'bad', last_modified_ms: 1e12, tries: 5, next_try_at_ms: 1e12 + 165_000, error: 'bad disk' }]);
     assert.equal(last.ok_at_ms, 1e12 + 5_000, 'not well since');
   });
 
@@ -252,8 +252,8 @@ describe('a new process', () => {
     cycle_at_ms: 1e12 - 1_000,
     ok_at_ms: 1e12 - 9_000,
     waiting: 0,
-    in_hand: { name: 'deadly', since_ms: 1e12 - 1_000 },
-    failing: [{ name: 'bad', tries: 4, next_try_at_ms: 1e12 + 40_000, error: 'bad disk' }],
+    in_hand: { name: 'deadly', last_modified_ms: 1e12, since_ms: 1e12 - 1_000 },
+    failing: [{ name: 'bad', last_modified_ms: 1e12, tries: 4, next_try_at_ms: 1e12 + 40_000, error: 'bad disk' }],
     faults: [],
     fold: { snapshot: 7, at_ms: 1e12 - 30_000 },
     bill: { snapshot: 7, at_ms: 1e12 - 30 * MINUTE },
@@ -262,7 +262,13 @@ describe('a new process', () => {
   it('goes on with the waits of the one before, and puts off the object over which that one died', async () => {
     const one = bench(
       { settleMs: 0 },
-      { state: { ...STATE, failing: [...STATE.failing, { name: 'deadly', tries: 2, next_try_at_ms: 0, error: 'x' }] }, died: true },
+      {
+        state: {
+          ...STATE,
+          failing: [...STATE.failing, { name: 'deadly', last_modified_ms: 1e12, tries: 2, next_try_at_ms: 0, error: 'x' }],
+        },
+        died: true,
+      },
     );
     one.landing.set('bad', 0).set('deadly', 0).set('fine', 0);
     await one.run(120);
