@@ -9,6 +9,9 @@ export const PREFIX = {
   segments: '_segments/',
   snapshots: '_snap/',
   config: 'config/',
+  /** Replaced whole, again and again; derived. */
+  provisional: 'provisional/',
+  watch: 'watch/',
 } as const;
 
 /** Raised when the meaning of a stored file changes; part of every commit. */

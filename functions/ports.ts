@@ -79,8 +79,21 @@ export interface LandedObject {
   readonly name: string;
   readonly bytes: number;
   readonly lastModifiedMs: number;
-  /** The raw bytes from the start; may be called more than once. A chunk is good until the next one is asked for. */
+  /**
+   * The raw bytes from the start; may be called more than once. A chunk is good until the next one is asked for.
+   * Errors: KashiError gone, or conflict when they are not as they were listed.
+   */
   open(): AsyncIterable<Uint8Array>;
+  /** Its producer is still writing: a fault of what is there so far is no reason to hold it. */
+  readonly growing?: true;
+  /** True when the file is no longer as it was listed, so that its bytes may be others. */
+  changed?(): boolean;
+}
+
+/** A landed object in a folder where producers write in place. */
+export interface LandedFile extends LandedObject {
+  /** Its whole lines so far; null for a compressed file and for one without a line end. */
+  wholeLines(): LandedObject | null;
 }
 
 /** Dataset column → value; missing means null. Decimals and wide integers are text. */

@@ -4,8 +4,9 @@ import { KashiError } from '../domain/errors.ts';
 import { newestSnapshot, verifyChain } from '../ledger/snapshot.ts';
 import { mappedSource, parseMapText } from '../sources/mapped.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
-import { EXIT, printJson, printLines } from './output.ts';
+import { EXIT, printJson, printLines, visible } from './output.ts';
 import { openSession } from './session.ts';
+import { healthLine, watchHealth } from './watch-health.ts';
 import { type Centre, checkLocalStore, engineVersion, openCentre } from './wiring.ts';
 
 interface Finding {
@@ -52,6 +53,7 @@ async function examine(options: CommonOptions): Promise<Finding[]> {
   findings.push(await attempt('maps', async () => checkMaps(opened)));
   findings.push(await attempt('store', async () => storeText(await checkLocalStore(opened.warehouseDirectory))));
   findings.push(await attempt('history', async () => historyText(opened)));
+  findings.push(...watched(opened));
   if ((await newestSnapshot(opened.store)) !== null) findings.push(await attempt('models', async () => modelsText(opened)));
   return findings;
 }
@@ -66,6 +68,22 @@ function configured(centre: Centre): Finding[] {
     ([check, value, lack]): Finding =>
       value === null ? { check, state: 'warning', detail: `none: ${lack}` } : { check, state: 'ok', detail: 'valid' },
   );
+}
+
+/** Longer than any wait between two tries. */
+const STALE_SECONDS = 15 * 60;
+
+/** Nothing when nobody has ever watched here: `kashi ingest` by hand is as good. */
+function watched(centre: Centre): Finding[] {
+  const health = watchHealth(centre);
+  if (health === null) return [];
+  const troubles = [
+    ...health.faults.map(({ stage, error }) => `${stage}: ${error}`),
+    ...health.failing.map(({ name, error }) => `${name}: ${error}`),
+  ];
+  const stale = health.age_seconds > STALE_SECONDS;
+  const state = troubles.length > 0 || stale || health.state === 'gone' ? 'warning' : 'ok';
+  return [{ check: 'watch', state, detail: [healthLine(health), ...troubles.slice(0, 5).map(visible)].join('\n                 ') }];
 }
 
 function checkMaps(centre: Centre): string {

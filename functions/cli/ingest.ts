@@ -4,9 +4,10 @@ import { canonicalJson, sha256Hex } from '../domain/canonical-json.ts';
 import { type LandingRule, landingRuleOf } from '../domain/config.ts';
 import { KashiError } from '../domain/errors.ts';
 import { isTimeZone } from '../domain/period.ts';
+import { type EarlierContents, earlierContents } from '../ingest/earlier.ts';
 import type { IngestReport } from '../ingest/ingest.ts';
 import { ingestAll } from '../ingest/ingest.ts';
-import type { Reading } from '../ingest/ingest-object.ts';
+import type { IngestDependencies, Reading } from '../ingest/ingest-object.ts';
 import { DEFAULT_LIMITS, type Limits } from '../ingest/limits.ts';
 import type { HeldContent } from '../ingest/release.ts';
 import { fold } from '../ledger/fold.ts';
@@ -64,24 +65,38 @@ export async function ingestInto(
 ): Promise<{ report: IngestReport; snapshot: Snapshot | null }> {
   const readingOf = readings(centre, options);
   for (const { name } of objects) readingOf(name);
-  const limits: Limits = { ...DEFAULT_LIMITS, ...centre.config.limits };
-  const writer = await openParquetWriter(centre);
   const bytes = objects.reduce((sum, object) => sum + object.bytes, 0);
-  const pool = openParsePool(writer.directory, bytes);
-  try {
-    const heldContents = await heldNow(centre);
-    const dependencies = {
-      store: centre.store,
-      writer,
-      pool,
-      clock: centre.clock,
-      limits,
-      newAttempt,
-      reparse: options.reparse === true,
-      heldContents,
-    };
+  return await withIngest(centre, options, bytes, async (dependencies) => {
     const report = await ingestAll(objects, readingOf, dependencies, progressBar(quiet, centre.clock.now));
     return { report, snapshot: await fold(centre.store, centre.clock) };
+  });
+}
+
+/** What the ingest stage needs, opened for about so many bytes and closed after use. */
+export async function withIngest<T>(
+  centre: Centre,
+  { reparse }: Pick<IngestOptions, 'reparse'>,
+  bytes: number,
+  use: (dependencies: Omit<IngestDependencies, 'onBytes'>) => Promise<T>,
+): Promise<T> {
+  const { store, clock, config } = centre;
+  const limits: Limits = { ...DEFAULT_LIMITS, ...config.limits };
+  const writer = await openParquetWriter(centre);
+  const pool = openParsePool(writer.directory, bytes);
+  let earlier: Promise<EarlierContents> | null = null;
+  try {
+    const heldContents = await heldNow(centre);
+    return await use({
+      store,
+      writer,
+      pool,
+      clock,
+      limits,
+      newAttempt,
+      reparse: reparse === true,
+      heldContents,
+      earlier: () => (earlier ??= earlierContents(store)),
+    });
   } finally {
     await pool.close();
     await writer.close();
@@ -99,7 +114,7 @@ async function heldNow({ store }: Centre): Promise<HeldContent[]> {
 }
 
 /** The landing rule of each name with the command line on top, its map read and its source found; one Reading per rule. */
-function readings(centre: Centre, options: IngestOptions): (name: string) => Reading {
+export function readings(centre: Centre, options: IngestOptions): (name: string) => Reading {
   if (options.zone !== undefined && !isTimeZone(options.zone)) {
     throw new KashiError('usage', 'unknown time zone', {
       where: '--zone',

@@ -22,6 +22,11 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import('./ingest.ts')).ingestCommand(),
   },
   {
+    name: 'watch',
+    summary: 'ingest, fold and provisional bills, all the time or once',
+    load: async () => (await import('./watch.ts')).watchCommand(),
+  },
+  {
     name: 'receive',
     summary: 'remote write and OTLP over HTTP into the landing folder',
     load: async () => (await import('./receive.ts')).receiveCommand(),

@@ -9,11 +9,12 @@ import { defineModels } from '../warehouse/run.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
 import { EXIT, grouped, printJson, printLines, tableLines, visible } from './output.ts';
 import { lineEquation, type Session, withSession } from './session.ts';
+import { type ProvisionalAge, provisionalAges, type WatchHealth, watchHealth, watchLines } from './watch-health.ts';
 import { type Centre, landedIfPresent, openCentre } from './wiring.ts';
 
 export function statusCommand(): Command {
   return withCentreOptions(
-    new Command('status').description('rows, line equation, coverage, gaps, held files, quarantine by reason, periods'),
+    new Command('status').description('rows, line equation, coverage, gaps, held files, quarantine by reason, periods, the watcher'),
   )
     .addHelpText(
       'after',
@@ -24,7 +25,7 @@ export function statusCommand(): Command {
       const status = await statusOf(centre);
       if (options.json === true) printJson(status);
       else printLines(statusLines(status));
-      const incomplete = status.held.length > 0 || status.landed_not_ingested.length > 0;
+      const incomplete = status.held.length + status.landed_not_ingested.length + status.landing_unreadable.length > 0;
       process.exitCode = status.equation.residual !== 0 ? EXIT.checkFailed : incomplete ? EXIT.incomplete : EXIT.ok;
     });
 }
@@ -42,6 +43,11 @@ interface Status {
   readonly gaps: readonly TextRecord[];
   readonly periods: readonly string[];
   readonly landed_not_ingested: readonly string[];
+  /** Folders and files of the landing folder that cannot be looked at. */
+  readonly landing_unreadable: readonly { readonly path: string; readonly error: string }[];
+  /** The watcher, when there is or was one. */
+  readonly watch: WatchHealth | null;
+  readonly provisional: readonly ProvisionalAge[];
 }
 
 const NOTHING = { physical: 0, valid: 0, quarantined: 0, blank: 0, residual: 0 };
@@ -49,8 +55,16 @@ const NOTHING = { physical: 0, valid: 0, quarantined: 0, blank: 0, residual: 0 }
 async function statusOf(centre: Centre): Promise<Status> {
   const snapshot = await newestSnapshot(centre.store);
   const landed_not_ingested: string[] = [];
-  for await (const object of reconcile(centre.store, asAsync(landedIfPresent(centre)))) landed_not_ingested.push(object.name);
-  const base = { warehouse: centre.warehouseDirectory, landed_not_ingested };
+  const landing_unreadable: { path: string; error: string }[] = [];
+  const landed = landedIfPresent(centre, (path, error) => landing_unreadable.push({ path, error: (error as Error).message }));
+  for await (const object of reconcile(centre.store, asAsync(landed))) landed_not_ingested.push(object.name);
+  const base = {
+    warehouse: centre.warehouseDirectory,
+    landed_not_ingested,
+    landing_unreadable,
+    watch: watchHealth(centre),
+    provisional: provisionalAges(centre),
+  };
   if (snapshot === null)
     return {
       ...base,
@@ -156,5 +170,9 @@ function statusLines(status: Status): string[] {
           `Landed but not ingested: ${status.landed_not_ingested.length}`,
           ...status.landed_not_ingested.slice(0, 20).map((name) => `  ${visible(name)}`),
         ]),
+    ...(status.landing_unreadable.length === 0
+      ? []
+      : ['', 'Landed but unreadable:', ...status.landing_unreadable.map(({ path, error }) => `  ${visible(path)}: ${visible(error)}`)]),
+    ...watchLines(status.watch, status.provisional),
   ];
 }

@@ -6,7 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import { LocalFileSink } from '../adapters/file-sink.ts';
 import { listenHttp } from '../adapters/http-receiver.ts';
 import { inlinePool } from '../adapters/inline-pool.ts';
-import { listLanded } from '../adapters/landing-local.ts';
+import { listLanded, type OnListFault } from '../adapters/landing-local.ts';
 import { copyOutputFile, writeOutputFile } from '../adapters/output-file.ts';
 import { rowSpool } from '../adapters/row-spool.ts';
 import { localSpool } from '../adapters/spool-local.ts';
@@ -120,9 +120,9 @@ export function openLanding(centre: Centre): { readonly store: ObjectStore; read
   return { store: localStore(centre.landingDirectory), spool: localSpool(join(centre.landingDirectory, '.receive')) };
 }
 
-/** What lies in the configured landing folder; nothing when there is no such folder. */
-export function* landedIfPresent(centre: Centre): Generator<LandedObject> {
-  if (existsSync(centre.landingDirectory)) yield* listLanded([centre.landingDirectory], centre.landingDirectory);
+/** What lies in the configured landing folder; nothing when there is no such folder. `onFault` is told of what cannot be looked at. */
+export function* landedIfPresent(centre: Centre, onFault: OnListFault): Generator<LandedObject> {
+  if (existsSync(centre.landingDirectory)) yield* listLanded([centre.landingDirectory], centre.landingDirectory, onFault);
 }
 
 /** Version of the embedded engine, found by starting it. */

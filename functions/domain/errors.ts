@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'store_unsuitable'
   | 'store_corrupt'
   | 'conflict'
+  | 'gone'
   | 'sql_refused';
 
 /** What a person needs to mend a wrong input: where it is, what is allowed, what was found. */

@@ -1,11 +1,14 @@
 /** One landed object → Parquet, quarantine and one commit. Repeating it, under any name, changes nothing. */
 import { PARSER_VERSION } from '../contract.ts';
+import { KashiError } from '../domain/errors.ts';
 import { type CommitRecord, commit, contentId, currentGeneration, markSeen, readCommit } from '../ledger/commit.ts';
+import type { CommitName } from '../ledger/fold.ts';
 import { seenKey } from '../ledger/keys.ts';
 import type { Clock, LandedObject, ObjectStore, ParquetWriter } from '../ports.ts';
 import { detectSource, shapeOf } from '../sources/detect.ts';
 import type { Source } from '../sources/source.ts';
 import { type Attempt, held, type Parsed, recordOf } from './attempt.ts';
+import { type EarlierContents, releaseBeginnings } from './earlier.ts';
 import { type Limits, ObjectFault } from './limits.ts';
 import type { ParsePool } from './object-jobs.ts';
 import { BLANK_LINES } from './parse-job.ts';
@@ -38,6 +41,8 @@ export interface IngestDependencies {
   readonly reparse: boolean;
   /** What the newest snapshot holds. */
   readonly heldContents: readonly HeldContent[];
+  /** What landed before; asked for when an object was read that may be the continuation of another. */
+  readonly earlier: () => Promise<EarlierContents>;
   /** Sees every raw chunk that was parsed. */
   readonly onBytes: (bytes: number) => void;
 }
@@ -45,10 +50,12 @@ export interface IngestDependencies {
 export interface IngestOutcome {
   readonly name: string;
   readonly bytes: number;
-  /** known: this content was committed before, under this or another name. */
-  readonly outcome: 'committed' | 'held' | 'known';
+  /** known: this content was committed before, under this or another name. unfinished: a growing object that would be held; nothing was committed. */
+  readonly outcome: 'committed' | 'held' | 'known' | 'unfinished';
   /** The record that stands for this content. */
   readonly record: CommitRecord;
+  /** Contents that count as part of this one from now on, in their new, empty generation. */
+  readonly released: readonly CommitName[];
 }
 
 const UNKNOWN_SOURCE = BLANK_LINES.name;
@@ -90,13 +97,16 @@ async function conclude(
   reading: Reading,
   cid: string,
   source: Source | null,
-  { store, clock, heldContents, reparse, newAttempt }: IngestDependencies,
+  { store, clock, heldContents, earlier, reparse, newAttempt }: IngestDependencies,
   read: (attempt: Attempt) => Promise<Parsed>,
 ): Promise<IngestOutcome> {
   const finish = async (outcome: IngestOutcome['outcome'], record: CommitRecord): Promise<IngestOutcome> => {
-    await releaseHeld(store, clock, object, record, heldContents);
+    const released = [
+      ...(await releaseHeld(store, clock, object, record, heldContents)),
+      ...(await releaseBeginnings(store, clock, object, record, earlier)),
+    ];
     await markSeen(store, object, cid);
-    return { name: object.name, bytes: object.bytes, outcome, record };
+    return { name: object.name, bytes: object.bytes, outcome, record, released };
   };
   const standing = await standingRecord(store, cid, reading.configHash, reparse);
   if (standing.record !== null) return await finish('known', standing.record);
@@ -108,12 +118,25 @@ async function conclude(
     id: newAttempt(),
     configHash: reading.configHash,
   };
-  const { outcome, record } = await commit(store, recordOf(attempt, await read(attempt), clock));
+  const found = recordOf(attempt, await read(attempt), clock);
+  if (object.growing === true && found.hold !== null)
+    return { name: object.name, bytes: object.bytes, outcome: 'unfinished', record: found, released: [] };
+  await checkUnchanged(object, attempt);
+  const { outcome, record } = await commit(store, found);
   return await finish(outcome === 'exists' ? 'known' : record.kind === 'held' ? 'held' : 'committed', record);
 }
 
 async function wasSeen(store: ObjectStore, object: LandedObject): Promise<boolean> {
   return (await store.head(seenKey(object))) !== null;
+}
+
+/** A file that was written anew between two of its readings has rows of one content under the id of another. Errors: KashiError conflict. */
+async function checkUnchanged(object: LandedObject, { source, cid }: Attempt): Promise<void> {
+  if (object.changed?.() !== true || (await hashObject(object, source)) === cid) return;
+  throw new KashiError('conflict', 'a file changed while it was read', {
+    where: object.name,
+    hint: 'ingest it again when its producer has finished',
+  });
 }
 
 function sourceOf(reading: Reading, looked: Peek | { readonly fault: ObjectFault }): Source | null {

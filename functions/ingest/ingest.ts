@@ -69,6 +69,7 @@ export function reportOf(outcomes: readonly IngestOutcome[]): IngestReport {
 
 function addOutcome(report: SourceReport, outcome: IngestOutcome['outcome'], record: IngestOutcome['record']): void {
   report.objects++;
+  if (outcome === 'unfinished') return;
   if (outcome === 'known') {
     report.known++;
     return;

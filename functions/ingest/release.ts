@@ -4,6 +4,7 @@
  */
 import { PARSER_VERSION } from '../contract.ts';
 import { type CommitRecord, commit, contentId, currentGeneration } from '../ledger/commit.ts';
+import type { CommitName } from '../ledger/fold.ts';
 import type { Clock, LandedObject, ObjectStore } from '../ports.ts';
 import { NO_LINES } from './attempt.ts';
 
@@ -21,25 +22,41 @@ export async function hashObject(object: LandedObject, source: string): Promise<
   return hasher.digest();
 }
 
-/** Releases every held content whose bytes are those that `read` has committed as data. Repeating it changes nothing. */
+/** Releases every held content whose bytes are those that `read` has committed as data; gives the commits. Repeating it changes no number. */
 export async function releaseHeld(
   store: ObjectStore,
   clock: Clock,
   object: LandedObject,
   read: CommitRecord,
   all: readonly HeldContent[],
-): Promise<void> {
-  if (read.kind !== 'data') return;
+): Promise<CommitName[]> {
+  const released: CommitName[] = [];
+  if (read.kind !== 'data') return released;
   for (const held of all) {
     if (held.bytes !== object.bytes || held.source === read.source) continue;
     if ((await hashObject(object, held.source)) !== held.cid) continue;
-    const generation = ((await currentGeneration(store, held.cid)) ?? 0) + 1;
-    await commit(store, { ...emptied(read, held), generation, committed_at_ms: clock.now() });
+    released.push(await release(store, clock, read, held));
   }
+  return released;
+}
+
+/** Commits the next generation of a content, which is empty: its lines count as part of `read`. */
+export async function release(
+  store: ObjectStore,
+  clock: Clock,
+  read: CommitRecord,
+  content: Pick<HeldContent, 'cid' | 'source'>,
+): Promise<CommitName> {
+  const generation = ((await currentGeneration(store, content.cid)) ?? 0) + 1;
+  await commit(store, { ...emptied(read, content), generation, committed_at_ms: clock.now() });
+  return { cid: content.cid, generation };
 }
 
 /** The record of a content of which nothing is left to read; its attempt is that of the reading that released it. */
-function emptied(read: CommitRecord, { cid, source }: HeldContent): Omit<CommitRecord, 'generation' | 'committed_at_ms'> {
+function emptied(
+  read: CommitRecord,
+  { cid, source }: Pick<HeldContent, 'cid' | 'source'>,
+): Omit<CommitRecord, 'generation' | 'committed_at_ms'> {
   const { object, config_hash, attempt } = read;
   return {
     kind: 'data',

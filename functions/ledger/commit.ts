@@ -36,6 +36,8 @@ export interface CommitResult {
 
 export interface ContentHasher {
   update(bytes: Uint8Array): void;
+  /** The content id of what was given so far; more may follow. */
+  soFar(): string;
   /** The content id, 64 hexadecimal digits; once, after the last update. */
   digest(): string;
 }
@@ -43,7 +45,7 @@ export interface ContentHasher {
 /** A hasher of (source, NUL, raw bytes as landed): the same bytes of one source are one content under every name and on every day. */
 export function contentId(source: string): ContentHasher {
   const hash = createHash('sha256').update(source).update('\0');
-  return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest('hex') };
+  return { update: (bytes) => void hash.update(bytes), soFar: () => hash.copy().digest('hex'), digest: () => hash.digest('hex') };
 }
 
 /**

@@ -44,11 +44,16 @@ export async function readFolded(store: ObjectStore, snapshot: Snapshot | null, 
 
 /**
  * Commits above what is folded, of each content only its highest generation, in the order of their content ids: the order inside a snapshot
- * does not depend on who listed when. `since`: as FoldOptions says. Errors: KashiError store_corrupt naming a key.
+ * does not depend on who listed when. `commits`, `since`: as FoldOptions says. Errors: KashiError store_corrupt naming a key.
  */
-export async function findNewCommits(store: ObjectStore, folded: Folded, since?: readonly string[]): Promise<CommitName[]> {
+export async function findNewCommits(
+  store: ObjectStore,
+  folded: Folded,
+  { commits, since }: { readonly commits?: readonly CommitName[]; readonly since?: readonly string[] },
+): Promise<CommitName[]> {
   const fresh = new Map<string, number>();
-  for await (const { cid, generation } of since === undefined ? listCommits(store) : commitsSeenOn(store, since, folded.seen)) {
+  const found = commits ?? (since === undefined ? listCommits(store) : commitsSeenOn(store, since, folded.seen));
+  for await (const { cid, generation } of found) {
     const known = Math.max(folded.commits.get(cid)?.generation ?? -1, fresh.get(cid) ?? -1);
     if (generation > known) fresh.set(cid, generation);
   }

@@ -11,12 +11,16 @@ import { type FoldedCommit, liveEntries, readSegment, SEGMENT_ENTRIES, type Segm
 import { newestSnapshot, type Snapshot, type SnapshotBody } from './snapshot.ts';
 import { sumFrom, type TotalsSum } from './totals.ts';
 
+export type { CommitName } from './fold-find.ts';
+
 export interface FoldOptions {
   /**
    * Landed days (yyyy-mm-dd, UTC): find new commits only through the `_seen` hints of these days, which is cheap enough for every minute.
    * Absent: list all commits. Only that finds a commit whose hint was never written, and a content read again (a higher generation).
    */
   readonly since?: readonly string[];
+  /** The commits themselves, where the caller made them: nothing is listed then. Those that are folded already change nothing. */
+  readonly commits?: readonly CommitName[];
   readonly crash?: (point: CrashPoint) => void;
   /** Lost races and unknown outcomes before giving up. */
   readonly attempts?: number;
@@ -58,7 +62,7 @@ export async function fold(store: ObjectStore, clock: Clock, options: FoldOption
 /** The successor of `base` with everything new, its segments already written; null when nothing is new. */
 async function nextSnapshot(store: ObjectStore, base: Snapshot | null, clock: Clock, options: FoldOptions): Promise<SnapshotBody | null> {
   const folded = await readFolded(store, base, options.since);
-  const fresh = await findNewCommits(store, folded, options.since);
+  const fresh = await findNewCommits(store, folded, options);
   options.crash?.('sealer.afterList');
   if (fresh.length === 0) return null;
 

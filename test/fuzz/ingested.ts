@@ -6,6 +6,7 @@ import { duckdbParquetWriter } from '../../functions/adapters/parquet-duckdb.ts'
 import { rowSpool, spooledColumns } from '../../functions/adapters/row-spool.ts';
 import { memoryStore } from '../../functions/adapters/store-memory.ts';
 import type { Dataset } from '../../functions/datasets.ts';
+import { EarlierContents } from '../../functions/ingest/earlier.ts';
 import { type IngestOutcome, ingestObject, type Reading } from '../../functions/ingest/ingest-object.ts';
 import type { Limits } from '../../functions/ingest/limits.ts';
 import { type JobDescription, type JobResult, mergeResults, ParseJob } from '../../functions/ingest/parse-job.ts';
@@ -104,7 +105,15 @@ export async function ingestInMemory(object: LandedObject, reading: Reading, lim
 }
 
 function dependencies(limits: Limits) {
-  return { limits, clock: { now: () => RECEIVED_AT_MS }, newAttempt: () => 'a', reparse: false, heldContents: [], onBytes: () => {} };
+  return {
+    limits,
+    clock: { now: () => RECEIVED_AT_MS },
+    newAttempt: () => 'a',
+    reparse: false,
+    heldContents: [],
+    earlier: async () => new EarlierContents(),
+    onBytes: () => {},
+  };
 }
 
 /** The rows that jobs make of blocks of whole lines: `jobs` of them side by side, block by block in turn. Cuts are offsets behind line ends. */
