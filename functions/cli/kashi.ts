@@ -43,6 +43,11 @@ const COMMANDS: readonly Entry[] = [
     summary: 'one charge line, down to the source lines behind it',
     load: async () => (await import('./explain.ts')).explainCommand(),
   },
+  {
+    name: 'whatif',
+    summary: 'the month under another price book, tenant by tenant',
+    load: async () => (await import('./whatif.ts')).whatifCommand(),
+  },
   { name: 'export', summary: 'the bill of a month as files', load: async () => (await import('./export.ts')).exportCommand() },
   { name: 'query', summary: 'read-only SQL on facts and bills', load: async () => (await import('./query.ts')).queryCommand() },
   { name: 'shell', summary: 'an SQL prompt on facts and bills', load: async () => (await import('./shell.ts')).shellCommand() },
