@@ -1,6 +1,8 @@
 /** Reviewed configuration → the rows of every reference table (functions/domain/reference.ts). */
 import type { AcceleratorCatalog } from './accelerator.ts';
 import { curvePieces } from './adjustment-curve.ts';
+import { poolCostRows } from './asset-pool.ts';
+import { budgetRows } from './budget-entry.ts';
 import type { Config } from './config.ts';
 import type { Span } from './effective.ts';
 import type { Inventory } from './inventory.ts';
@@ -11,6 +13,7 @@ import type { PriceBook } from './price-book.ts';
 import { priceRows } from './price-rows.ts';
 import { DEFAULT_CHARGED, TOKEN_STATUSES } from './price-rules.ts';
 import type { ReferenceRow, ReferenceRows } from './reference.ts';
+import { releaseRows } from './release-entry.ts';
 import { segmentsOf } from './segments.ts';
 import type { TenantMap } from './tenant.ts';
 
@@ -79,6 +82,9 @@ export function buildReferences(input: ReferenceInput, periods: readonly Period[
       credited_ms: rule.creditedMs,
       ...fromTo(rule),
     })),
+    ref_pool_cost: periods.flatMap((period) => poolCostRows(priceBook, period)),
+    ...releaseRows(priceBook),
+    ref_budget: budgetRows(priceBook),
   };
 }
 

@@ -152,6 +152,45 @@ export const REFERENCE = {
     { name: 'credited_ms', type: 'BIGINT', meaning: 'longest time before the fault that is credited' },
     ...FROM_TO,
   ]),
+  ref_pool_cost: table('ref_pool_cost', 'cost of one pool in one period', [
+    { name: 'period', type: 'VARCHAR', meaning: 'yyyy-mm' },
+    { name: 'pool_id', type: 'VARCHAR', meaning: 'id in the price book' },
+    { name: 'accelerator_model', type: 'VARCHAR', meaning: 'catalog model' },
+    { name: 'site_id', type: 'VARCHAR', meaning: 'site, empty for all; its own wins' },
+    {
+      name: 'cost_per_gpu_hour',
+      type: PRICE,
+      meaning: 'per GPU-hour of capacity, sold or not; the sum of the components where there are any',
+    },
+    { name: 'c_hw', type: PRICE, nullable: true, meaning: 'hardware; null when the cost is stated whole' },
+    { name: 'c_power', type: PRICE, nullable: true, meaning: 'electricity' },
+    { name: 'c_idc', type: PRICE, nullable: true, meaning: 'rack and bandwidth' },
+    { name: 'c_sw_om', type: PRICE, nullable: true, meaning: 'labour and licences' },
+    { name: 'approved_by', type: 'VARCHAR', meaning: 'who approved it' },
+  ]),
+  ref_release: table('ref_release', 'one model release', [
+    { name: 'release_id', type: 'VARCHAR', meaning: 'id in the price book' },
+    { name: 'model', type: 'VARCHAR', meaning: 'model that is priced' },
+    { name: 'image_digest', type: 'VARCHAR', meaning: 'serving image, empty for all' },
+    { name: 'site_id', type: 'VARCHAR', meaning: 'site, empty for all' },
+    { name: 'specificity', type: 'BIGINT', meaning: 'the matching release with the highest wins: digest 2, site 1' },
+    { name: 'other_training_cost', type: 'DECIMAL(38,2)', meaning: 'what training cost outside the centre' },
+    ...FROM_TO,
+  ]),
+  ref_release_workload: table('ref_release_workload', 'one workload that serves or trained a release', [
+    { name: 'release_id', type: 'VARCHAR', meaning: 'release' },
+    { name: 'role', type: 'VARCHAR', meaning: 'serving | training' },
+    { name: 'workload_id', type: 'VARCHAR', meaning: 'workload, as in fct_allocation' },
+  ]),
+  ref_budget: table('ref_budget', 'one budget or quota of a month', [
+    { name: 'budget_id', type: 'VARCHAR', meaning: 'id in the price book' },
+    { name: 'tenant_id', type: 'VARCHAR', meaning: 'tenant, empty for the whole centre' },
+    { name: 'site_id', type: 'VARCHAR', meaning: 'site, empty for all' },
+    { name: 'product', type: 'VARCHAR', meaning: 'accelerator model or model name, empty for all' },
+    { name: 'measure', type: 'VARCHAR', meaning: 'amount | gpu_hours | million_tokens' },
+    { name: 'limit_value', type: QUANTITY, meaning: 'limit of a month, in the measure' },
+    ...FROM_TO,
+  ]),
 } as const satisfies Record<string, ReferenceTable>;
 
 export type ReferenceName = keyof typeof REFERENCE;
