@@ -48,6 +48,11 @@ const COMMANDS: readonly Entry[] = [
     summary: 'the month under another price book, tenant by tenant',
     load: async () => (await import('./whatif.ts')).whatifCommand(),
   },
+  {
+    name: 'recover',
+    summary: 'what the accelerators cost, where it went, what came back',
+    load: async () => (await import('./recover.ts')).recoverCommand(),
+  },
   { name: 'export', summary: 'the bill of a month as files', load: async () => (await import('./export.ts')).exportCommand() },
   { name: 'query', summary: 'read-only SQL on facts and bills', load: async () => (await import('./query.ts')).queryCommand() },
   { name: 'shell', summary: 'an SQL prompt on facts and bills', load: async () => (await import('./shell.ts')).shellCommand() },
