@@ -9,6 +9,7 @@ export const PREFIX = {
   segments: '_segments/',
   snapshots: '_snap/',
   config: 'config/',
+  alerts: '_alerts/',
 } as const;
 
 /** Raised when the meaning of a stored file changes; part of every commit. */

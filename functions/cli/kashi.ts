@@ -53,6 +53,11 @@ const COMMANDS: readonly Entry[] = [
     summary: 'what the accelerators cost, where it went, what came back',
     load: async () => (await import('./recover.ts')).recoverCommand(),
   },
+  {
+    name: 'budget',
+    summary: 'how far budgets and quotas are used, and where the month is heading',
+    load: async () => (await import('./budget.ts')).budgetCommand(),
+  },
   { name: 'export', summary: 'the bill of a month as files', load: async () => (await import('./export.ts')).exportCommand() },
   { name: 'query', summary: 'read-only SQL on facts and bills', load: async () => (await import('./query.ts')).queryCommand() },
   { name: 'shell', summary: 'an SQL prompt on facts and bills', load: async () => (await import('./shell.ts')).shellCommand() },
