@@ -54,6 +54,11 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import('./recover.ts')).recoverCommand(),
   },
   {
+    name: 'advise',
+    summary: 'where money was wasted, how much, and how to see it',
+    load: async () => (await import('./advise.ts')).adviseCommand(),
+  },
+  {
     name: 'budget',
     summary: 'how far budgets and quotas are used, and where the month is heading',
     load: async () => (await import('./budget.ts')).budgetCommand(),
