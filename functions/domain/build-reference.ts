@@ -80,6 +80,7 @@ export function buildReferences(input: ReferenceInput, periods: readonly Period[
       fault: rule.fault,
       xid: rule.xid,
       credited_ms: rule.creditedMs,
+      approved_by: rule.approvedBy,
       ...fromTo(rule),
     })),
     ref_pool_cost: periods.flatMap((period) => poolCostRows(priceBook, period)),
@@ -162,6 +163,7 @@ function adjustmentRows(book: PriceBook | null): Rows<'ref_adjustment' | 'ref_cu
       proxy: policy.proxy,
       mfu_tolerance: policy.mfuTolerance,
       revenue_neutral: policy.revenueNeutral,
+      approved_by: policy.approvedBy,
       ...fromTo(policy),
     })),
     ref_curve: policies.flatMap((policy) =>

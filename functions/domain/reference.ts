@@ -125,6 +125,7 @@ export const REFERENCE = {
     { name: 'proxy', type: 'VARCHAR', meaning: 'none | penalty | penalty_and_reward: what GPU_UTIL may decide when no HFU is known' },
     { name: 'mfu_tolerance', type: RATIO, meaning: 'how far a declared MFU may exceed the measured HFU' },
     { name: 'revenue_neutral', type: 'BOOLEAN', meaning: 'curve: scale factors so that their total effect is zero' },
+    { name: 'approved_by', type: 'VARCHAR', meaning: 'who approved it' },
     ...FROM_TO,
   ]),
   ref_curve: table('ref_curve', 'one straight piece of a curve policy; pieces tile [0, 1]', [
@@ -150,6 +151,7 @@ export const REFERENCE = {
     { name: 'fault', type: 'VARCHAR', meaning: 'node_lost | preempted | xid' },
     { name: 'xid', type: 'BIGINT', nullable: true, meaning: 'the Xid code, for fault xid' },
     { name: 'credited_ms', type: 'BIGINT', meaning: 'longest time before the fault that is credited' },
+    { name: 'approved_by', type: 'VARCHAR', meaning: 'who approved it' },
     ...FROM_TO,
   ]),
   ref_pool_cost: table('ref_pool_cost', 'cost of one pool in one period', [
