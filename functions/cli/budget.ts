@@ -137,7 +137,7 @@ async function lastEventMs(warehouse: Session['warehouse']): Promise<number> {
 }
 
 /** Errors: KashiError config_missing or config_invalid for the file of secrets. Null when no hook is configured. */
-function hookTarget({ config, readBeside }: Centre): HookTarget | null {
+export function hookTarget({ config, readBeside }: Centre): HookTarget | null {
   if (config.alerts === null) return null;
   const { url, secretFile } = config.alerts;
   return { url, secrets: parseHookSecrets(readBeside(secretFile), secretFile), sender: httpHookSender };

@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createHmac, createPublicKey, generateKeyPairSync, type KeyObject, verify } from 'node:crypto';
-import { appendFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import hookSchema from '../../schemas/hooks/budget-threshold.schema.json' with { type: 'json' };
 import { LAUNCH } from '../cli/run.ts';
 import { type TestCentre, testCentre } from '../support/centre.ts';
 
@@ -115,6 +117,31 @@ describe('kashi budget --announce', () => {
       '1.000000',
     ]);
     assert.equal((await announced()).sent.length, 0);
+  });
+
+  test('what was announced and never taken is delivered, also when its threshold is no longer crossed', async () => {
+    answer = 500;
+    const limits = readFileSync(join(centre.directory, 'price-book.yaml'), 'utf8');
+    const withHours = (hours: string): void =>
+      writeFileSync(join(centre.directory, 'price-book.yaml'), limits.replace('gpu_hours: "50"', `gpu_hours: "${hours}"`));
+    // 20 of 40 hours: half of the quota. With 50 again it is not crossed.
+    withHours('40');
+    assert.equal((await announced()).announcements.filter(({ delivery }) => delivery === 'failed').length, 1);
+    answer = 200;
+    withHours('50');
+    const late = await announced();
+    assert.deepEqual([late.code, late.sent.length], [0, 1]);
+    assert.equal((JSON.parse(late.sent[0]?.body ?? '{}') as { used_share: string }).used_share, '0.500000');
+    assert.equal((await announced()).sent.length, 0);
+  });
+
+  test('every body keeps the published schema', () => {
+    const valid = new Ajv2020({ validateFormats: false }).compile(hookSchema);
+    for (const { id, body } of taken) {
+      const parsed = JSON.parse(body) as { id: string };
+      assert.ok(valid(parsed), JSON.stringify(valid.errors));
+      assert.equal(parsed.id, id);
+    }
   });
 
   test('every delivery is signed with both secrets', () => {
