@@ -29,6 +29,12 @@ export const ADVICES = {
     formula: 'GPU-hours × (price of the band − price of the cheapest band)',
     remedy: 'start work that can wait in the cheapest band',
   },
+  dear_power: {
+    model: 'ana_dear_power',
+    title: 'Electricity in a dear hour',
+    formula: 'GPU-hours × (electricity of the band − of the cheapest band)',
+    remedy: 'start work that can wait when electricity is cheap',
+  },
   gang_wait: {
     model: 'ana_gang_wait',
     title: 'Gangs that wait for their members',
@@ -157,7 +163,7 @@ export function adviceReport(
 
 /**
  * Failed runs, low HFU, gang wait and idle time are different hours by construction. The hours of a dear band may be those of a failed or
- * slow run, and reserved time that nobody held is idle time.
+ * slow run, at price and at cost, and reserved time that nobody held is idle time.
  */
 function overlapsOf(name: AdviceName, rows: readonly AdviceRow[], found: ReadonlyMap<AdviceName, readonly AdviceRow[]>): Overlap[] {
   const shared = (other: AdviceName, same: (row: AdviceRow, one: AdviceRow) => boolean, why: string): Overlap[] => {
@@ -167,12 +173,17 @@ function overlapsOf(name: AdviceName, rows: readonly AdviceRow[], found: Readonl
   };
   const workload = (row: AdviceRow, one: AdviceRow): boolean => row.site_id === one.site_id && row.workload_id === one.workload_id;
   const site = (row: AdviceRow, one: AdviceRow): boolean => row.site_id === one.site_id;
-  if (name === 'wrong_hour')
+  if (name === 'wrong_hour' || name === 'dear_power')
     return [
       ...shared('failed_run', workload, 'hours of failed runs would have been saved anyway'),
       ...shared('low_hfu', workload, 'hours of slow runs would partly have been saved anyway'),
+      ...shared(name === 'wrong_hour' ? 'dear_power' : 'wrong_hour', workload, 'the same hours, once at price and once at cost'),
     ];
-  if (name === 'failed_run' || name === 'low_hfu') return shared('wrong_hour', workload, 'the same hours in a dear band');
+  if (name === 'failed_run' || name === 'low_hfu')
+    return [
+      ...shared('wrong_hour', workload, 'the same hours in a dear band'),
+      ...shared('dear_power', workload, 'the same hours in a dear band'),
+    ];
   if (name === 'reserved_idle') return shared('idle', site, 'what is reserved and not held is idle');
   return name === 'idle' ? idleOverlap(found) : [];
 }
@@ -184,13 +195,19 @@ function idleOverlap(found: ReadonlyMap<AdviceName, readonly AdviceRow[]>): Over
   return reserved.length === 0 ? [] : [{ with: 'reserved_idle', amount: sum(reserved), why: 'part of it was reserved' }];
 }
 
-/** Reserved time counts where its site has no idle row; a dear band is a price to a tenant and adds to no cost. */
+/**
+ * Reserved time counts where its site has no idle row, and electricity of a workload whose hours are not counted already. A dear band is a
+ * price to a tenant: it adds to no cost.
+ */
 function totalsOf(found: ReadonlyMap<AdviceName, readonly AdviceRow[]>): AdviceReport['totals'] {
+  const place = ({ site_id, workload_id }: AdviceRow): string => JSON.stringify([site_id, workload_id]);
   const idleSites = new Set((found.get('idle') ?? []).map((row) => row.site_id));
-  const counted = [...found].flatMap(([name, rows]) =>
-    name === 'reserved_idle' ? rows.filter((row) => !idleSites.has(row.site_id)) : rows,
-  );
-  return byBasis(counted);
+  const counted = new Set([...(found.get('failed_run') ?? []), ...(found.get('low_hfu') ?? [])].map(place));
+  const rows = [...found].flatMap(([name, own]) => {
+    if (name === 'reserved_idle') return own.filter((row) => !idleSites.has(row.site_id));
+    return name === 'dear_power' ? own.filter((row) => !counted.has(place(row))) : own;
+  });
+  return byBasis(rows);
 }
 
 function byBasis(rows: readonly AdviceRow[]): Partial<Record<Basis, string>> {

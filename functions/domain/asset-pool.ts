@@ -18,6 +18,7 @@ import {
   requireWholeMonths,
 } from './price-entry.ts';
 import type { ReferenceRow } from './reference.ts';
+import { bandSpans } from './tariff-bands.ts';
 import { COMPONENTS, type GpuPriceInputs, priceGpuHour } from './tco.ts';
 
 /** The keys of a `kashi price gpu` file that are about cost; what is sold, and at which markup, is no cost. */
@@ -109,4 +110,31 @@ function costOf({ costPerGpuHour, inputs }: AssetPool, hours: string): Reference
   const parts = COMPONENTS.map((name) => [name, components[name].toFixed(10)] as const);
   const sum = parts.reduce((total, [, part]) => total.add(Rational.of(part)), Rational.of(0n));
   return { cost_per_gpu_hour: sum.toFixed(10), ...Object.fromEntries(parts) };
+}
+
+/**
+ * Rows of ref_power_span: when a period's electricity was dear, for pools whose tariff says at which hours. A tariff that only states load
+ * shares has none: it does not say when. Units: currency per GPU-hour. Shape: the spans of a pool tile the period, in time order.
+ */
+export function powerSpanRows(book: PriceBook | null, period: Period): ReferenceRow[] {
+  const { startMs, endMs, timeZone } = period;
+  return (book?.assetPools ?? []).flatMap(({ id, fromMs, toMs, inputs }) => {
+    if (inputs === null || startMs < fromMs || startMs >= toMs) return [];
+    const { tariff, gpu_watts, other_watts_per_gpu, pue } = inputs;
+    if (!tariff.some(({ hours, months, weekdays }) => hours !== undefined || months !== undefined || weekdays !== undefined)) return [];
+    const kilowatts = Rational.of(gpu_watts).add(Rational.of(other_watts_per_gpu)).divide(Rational.of(1000)).multiply(Rational.of(pue));
+    const power = new Map(tariff.map(({ band, per_kwh }) => [band, kilowatts.multiply(Rational.of(per_kwh)).toFixed(10)]));
+    const spans = bandSpans({ bands: tariff }, { fromMs: startMs, toMs: endMs }, timeZone).filter(({ band }) => power.has(band));
+    const prices = spans.map(({ band }) => Rational.of(power.get(band) ?? '0'));
+    const cheapest = prices.reduce((low, price) => (price.compare(low) < 0 ? price : low), prices[0] ?? Rational.of(0n)).toFixed(10);
+    return spans.map((span) => ({
+      period: period.period,
+      pool_id: id,
+      band: span.band,
+      start_ms: span.startMs,
+      end_ms: span.endMs,
+      power_per_gpu_hour: power.get(span.band) ?? '0',
+      cheapest_per_gpu_hour: cheapest,
+    }));
+  });
 }

@@ -1,7 +1,7 @@
 /** Reviewed configuration → the rows of every reference table (functions/domain/reference.ts). */
 import type { AcceleratorCatalog } from './accelerator.ts';
 import { curvePieces } from './adjustment-curve.ts';
-import { poolCostRows } from './asset-pool.ts';
+import { poolCostRows, powerSpanRows } from './asset-pool.ts';
 import { budgetRows } from './budget-entry.ts';
 import type { Config } from './config.ts';
 import type { Span } from './effective.ts';
@@ -84,6 +84,7 @@ export function buildReferences(input: ReferenceInput, periods: readonly Period[
       ...fromTo(rule),
     })),
     ref_pool_cost: periods.flatMap((period) => poolCostRows(priceBook, period)),
+    ref_power_span: periods.flatMap((period) => powerSpanRows(priceBook, period)),
     ...releaseRows(priceBook),
     ref_budget: budgetRows(priceBook),
   };

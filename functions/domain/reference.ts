@@ -170,6 +170,15 @@ export const REFERENCE = {
     { name: 'c_sw_om', type: PRICE, nullable: true, meaning: 'labour and licences' },
     { name: 'approved_by', type: 'VARCHAR', meaning: 'who approved it' },
   ]),
+  ref_power_span: table('ref_power_span', 'one span of a period with one electricity price, of one pool whose tariff has bands', [
+    { name: 'period', type: 'VARCHAR', meaning: 'yyyy-mm' },
+    { name: 'pool_id', type: 'VARCHAR', meaning: 'pool, as in ref_pool_cost' },
+    { name: 'band', type: 'VARCHAR', meaning: 'electricity band' },
+    { name: 'start_ms', type: 'BIGINT', unit: 'epoch ms UTC', meaning: 'inclusive' },
+    { name: 'end_ms', type: 'BIGINT', unit: 'epoch ms UTC', meaning: 'exclusive' },
+    { name: 'power_per_gpu_hour', type: PRICE, meaning: 'electricity of a GPU-hour in this band' },
+    { name: 'cheapest_per_gpu_hour', type: PRICE, meaning: 'electricity of a GPU-hour in the cheapest band of the period' },
+  ]),
   ref_release: table('ref_release', 'one model release', [
     { name: 'release_id', type: 'VARCHAR', meaning: 'id in the price book' },
     { name: 'model', type: 'VARCHAR', meaning: 'model that is priced' },

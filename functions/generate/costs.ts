@@ -26,7 +26,8 @@ entries:
   - ${head('pool-h800', 'finance').split(', ').join('\n    ')}
     accelerator: h800
     cost: {server: "600000", gpus_per_server: 8, gpu: "220000", network_port: "15000", years: 4, gpu_watts: 700, other_watts_per_gpu: 300, pue: "1.3",
-      tariff: [{band: flat, per_kwh: "0.68"}], rack_rent_per_month: "8000", bandwidth_per_month: "2000", gpus_per_rack: 32,
+      tariff: [{band: peak, per_kwh: "1.05", hours: ["08:00-11:00", "18:00-21:00"]}, {band: valley, per_kwh: "0.34", hours: ["22:00-06:00"]}, {band: flat, per_kwh: "0.68"}],
+      rack_rent_per_month: "8000", bandwidth_per_month: "2000", gpus_per_rack: 32,
       labour_per_month: "300000", licences_per_month: "50000", gpus_total: 1024}
   - {${head('pool-a100', 'finance')}, accelerator: a100, cost_per_gpu_hour: "6.20"}
   - {${head('pool-l40s', 'finance')}, accelerator: l40s, cost_per_gpu_hour: "2.10"}

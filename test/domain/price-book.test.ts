@@ -23,6 +23,7 @@ const TABLES: readonly ReferenceName[] = [
   'ref_token_policy',
   'ref_credit_rule',
   'ref_pool_cost',
+  'ref_power_span',
   'ref_release',
   'ref_release_workload',
   'ref_budget',
