@@ -93,7 +93,7 @@ function oneAdvice(advice: Advice, rank: number, currency: string): string[] {
     ).map((line) => `   ${line}`),
     ...(rows.length < rows_total ? [`   … and ${rows_total - rows.length} more`] : []),
     ...overlaps.map(
-      (one) => `   Overlaps with ${ADVICES[one.with].title.toLowerCase()}: at most ${groupedDecimal(one.amount)} ${currency}, ${one.why}.`,
+      (one) => `   Overlaps with "${ADVICES[one.with].title}": at most ${groupedDecimal(one.amount)} ${currency}, ${one.why}.`,
     ),
     `   What helps: ${remedy}.`,
     `   See it: kashi query "${query}"`,

@@ -14,7 +14,7 @@
 --   amount decimal(38,2): quantity × unit_value, rounded once
 --   basis varchar: cost
 --   evidence varchar: what was measured
--- Rules: bands are those of the pool's own electricity tariff; sites that bill GPU-hours only, because requests cannot wait; as far as the work can.
+-- Rules: bands are those of the pool's own electricity tariff; sites that bill GPU-hours only, because requests cannot wait; as far as the work can; waiting for a gang is not in it.
 -- Source: SPEC 6.1, 10
 with
 held as (
@@ -37,7 +37,8 @@ held as (
     and pools.accelerator_model = allocations.accelerator_model
   left join ref_site as sites
     on sites.site_id = allocations.site_id
-  where coalesce(sites.bills_gpu_hours, true)
+  where pieces.kind = 'gpu_hours'
+    and coalesce(sites.bills_gpu_hours, true)
 ),
 banded as (
   select
