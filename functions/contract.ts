@@ -12,6 +12,7 @@ export const PREFIX = {
   /** Replaced whole, again and again; derived. */
   provisional: 'provisional/',
   watch: 'watch/',
+  alerts: '_alerts/',
 } as const;
 
 /** Raised when the meaning of a stored file changes; part of every commit. */

@@ -231,3 +231,16 @@ export interface Spool {
   /** Files that nobody has written to since `beforeMs` (epoch ms), cut after their last whole line. */
   abandoned(beforeMs: number): Promise<readonly { readonly name: string; readonly file: string; readonly bytes: number }[]>;
 }
+
+/** One signed message on its way out. */
+export interface OutgoingHook {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** Posts hooks. Never throws for what the network or the receiver does. */
+export interface HookSender {
+  /** accepted: the receiver answered 2xx. `text` says what it answered, or why it did not. */
+  send(hook: OutgoingHook): Promise<{ readonly accepted: boolean; readonly text: string }>;
+}

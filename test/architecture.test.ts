@@ -100,12 +100,13 @@ describe('imports', () => {
   }
 });
 
-const ORDER: readonly Layer[] = ['staging', 'facts', 'rated', 'bills', 'checks'];
+const ORDER: readonly Layer[] = ['staging', 'facts', 'rated', 'bills', 'analyses', 'checks'];
 const PREFIXES: Readonly<Record<Layer, readonly string[]>> = {
   staging: ['stg_'],
   facts: ['fct_'],
   rated: ['rtd_'],
   bills: ['bill'],
+  analyses: ['ana_'],
   checks: ['chk_'],
 };
 const FORBIDDEN: readonly (readonly [RegExp, string])[] = [

@@ -1,23 +1,45 @@
-/** From one charge line down to what was logged: formula with its numbers, price, evidence, pieces, source lines. */
+/** From one charge line down to what was logged: formula with its numbers, price, evidence, cuts, source lines. No words: those are in domain/wording.ts. */
 import { KashiError } from '../domain/errors.ts';
-import type { QueryResult, Warehouse } from '../ports.ts';
+import type { QueryResult, SqlValue, Warehouse } from '../ports.ts';
 import { records, type TextRecord } from './bill-document.ts';
+import { type CutReason, cutsOf, readEdges } from './explain-cuts.ts';
+import { type ExplainedSource, gpuInputs, tokenInputs } from './explain-inputs.ts';
 
-export interface ExplainedSource {
-  readonly object_name: string;
-  readonly source: string;
-  readonly content_id: string;
-  readonly rows: number;
-  readonly first_line: number;
-  readonly last_line: number;
+export type { ExplainedSource } from './explain-inputs.ts';
+
+/** What was counted, before tiers: exact amount in accelerator-ms or tokens, and the quantity it gives. */
+export interface ExplainedQuantity {
+  /** Null for a credit, whose hours are parts of pieces. */
+  readonly amount: string | null;
+  readonly total: string;
+  /** The part of it that is on this line. */
+  readonly on_line: string;
+  /** Bounds of the tier; null for an allowance. */
+  readonly tier: { readonly mode: string; readonly from_quantity: string; readonly to_quantity: string | null } | null;
+}
+
+export interface Cut {
+  /** Epoch ms, as text. */
+  readonly at_ms: string;
+  readonly reason: CutReason;
 }
 
 export interface Explanation {
   readonly line: TextRecord;
-  readonly formula: readonly string[];
+  readonly quantity: ExplainedQuantity;
   readonly price: TextRecord | null;
   readonly policy: TextRecord | null;
   readonly evidence: TextRecord | null;
+  /** Exemptions that hold for the workload; with one of them no factor is charged. */
+  readonly exemptions: readonly TextRecord[];
+  /** Credit lines: the rule, and the faults that it credits. */
+  readonly credit: { readonly rule: TextRecord; readonly faults: readonly TextRecord[] } | null;
+  /** Gang waits: members, when they were bound, when they ran. */
+  readonly gang: readonly TextRecord[];
+  /** Where allocations were cut, each instant once, in time order. */
+  readonly cuts: readonly Cut[];
+  /** Outages of the nodes that were held meanwhile; they do not shorten what was held. */
+  readonly outages: readonly TextRecord[];
   /** GPU lines: the pieces that were added up. Token lines: the requests, first ones only. */
   readonly inputs: readonly TextRecord[];
   readonly inputs_total: number;
@@ -26,177 +48,161 @@ export interface Explanation {
   readonly samples: readonly ExplainedSource[];
 }
 
-/** Inputs that are listed; the sources cover all of them. */
-const INPUT_LIMIT = 50;
+/** No upper bound, as price tiers store it. */
+const OPEN_QUANTITY = '99999999999999.000000';
 
 /** bill_line and everything below it must be defined. Errors: KashiError not_found for an id that is on no line. */
 export async function explainLine(warehouse: Warehouse, lineId: string): Promise<Explanation> {
+  const all = async (sql: string, parameters: readonly SqlValue[]): Promise<TextRecord[]> =>
+    records(await warehouse.query(sql, parameters));
   const line = first(await warehouse.query('select * from bill_line where line_id = ?', [lineId]));
   if (line === null) {
     throw new KashiError('not_found', 'no charge line has this id', { where: 'line-id', allowed: 'an id from kashi bill', found: lineId });
   }
-  const price = first(
-    await warehouse.query(
-      'select distinct price_id, tenant_id, site_id, approved_by, tier_mode, from_ms from ref_price where price_id = ? and product = ? and meter = ?',
-      [line['price_id'] ?? null, line['product'] ?? null, line['meter'] ?? null],
-    ),
+  const [price = null] = await all(
+    'select distinct price_id, tenant_id, site_id, approved_by, tier_mode, from_ms, to_ms from ref_price where price_id = ? and product = ? and meter = ?',
+    [line['price_id'] ?? null, line['product'] ?? null, line['meter'] ?? null],
   );
-  const policy =
-    line['policy_id'] === null
-      ? null
-      : first(await warehouse.query('select * from ref_adjustment where policy_id = ?', [line['policy_id'] ?? null]));
+  const [policy = null] = await all('select * from ref_adjustment where policy_id = ?', [line['policy_id'] ?? null]);
   const isTokens = line['kind'] === 'tokens';
-  const evidence = isTokens
-    ? null
-    : first(
-        await warehouse.query('select * from fct_workload_efficiency where period = ? and site_id = ? and workload_id = ?', [
-          line['period'] ?? null,
-          line['site_id'] ?? null,
-          line['workload_id'] ?? null,
-        ]),
-      );
-  const { inputs, total, sources, samples } = isTokens ? await tokenInputs(warehouse, line) : await gpuInputs(warehouse, line);
-  return { line, formula: formulaOf(line), price, policy, evidence, inputs, inputs_total: total, sources, samples };
+  const about = [line['period'] ?? null, line['site_id'] ?? null, line['workload_id'] ?? null];
+  const [evidence = null] = isTokens
+    ? []
+    : await all('select * from fct_workload_efficiency where period = ? and site_id = ? and workload_id = ?', about);
+  const inputs = isTokens ? await tokenInputs(warehouse, line) : await gpuInputs(warehouse, line);
+  const edges = await readEdges(warehouse, line);
+  const rows = isTokens ? inputs.rows : inputs.rows.map((row) => ({ ...row, ...cutsOf(row, line['kind'] ?? '', edges) }));
+  return {
+    line,
+    quantity: await quantityOf(warehouse, line),
+    price,
+    policy,
+    evidence,
+    exemptions:
+      line['adjustment'] === 'exempt'
+        ? await all('select * from ref_exemption where policy_id = ? order by kind, value', [line['policy_id'] ?? null])
+        : [],
+    credit: line['kind'] === 'credit' ? await creditOf(warehouse, line) : null,
+    gang: line['kind'] === 'gang_wait' ? await gangOf(warehouse, about) : [],
+    cuts: cutsIn(rows),
+    outages: isTokens ? [] : await outagesOf(warehouse, about),
+    inputs: rows,
+    inputs_total: inputs.total,
+    sources: inputs.sources,
+    samples: inputs.samples,
+  };
 }
 
 function first(result: QueryResult): TextRecord | null {
   return records(result)[0] ?? null;
 }
 
-interface Inputs {
-  readonly inputs: readonly TextRecord[];
-  readonly total: number;
-  readonly sources: readonly ExplainedSource[];
-  readonly samples: readonly ExplainedSource[];
-}
-
-const GPU_INPUTS = `
-  from rtd_allocation_piece as pieces
-  inner join fct_allocation as allocations on allocations.allocation_id = pieces.allocation_id
-  inner join rtd_price_match as matches
-    on matches.period = pieces.period and matches.segment_no = pieces.segment_no and matches.site_id = allocations.site_id
-    and matches.product = allocations.accelerator_model and matches.meter = 'gpu_hours' and matches.tenant_id = allocations.tenant_id
-  left join raw_object as objects on objects.object_id = allocations.object_id
-  where pieces.period = ? and allocations.tenant_id = ? and allocations.site_id = ? and allocations.workload_id = ?
-    and allocations.accelerator_model = ? and matches.price_id = ? and matches.band = ?
-    and pieces.kind = ? and coalesce(matches.policy_id, '') = ?`;
-
-async function gpuInputs(warehouse: Warehouse, line: TextRecord): Promise<Inputs> {
-  const kind = line['kind'] === 'credit' ? 'gpu_hours' : (line['kind'] ?? null);
-  const bound = [
-    line['period'],
-    line['tenant_id'],
-    line['site_id'],
-    line['workload_id'],
-    line['product'],
-    line['price_id'],
-    line['band'],
-  ].map((value) => value ?? null);
-  const parameters = [...bound, kind, line['policy_id'] ?? ''];
-  const inputs = records(
+async function quantityOf(warehouse: Warehouse, line: TextRecord): Promise<ExplainedQuantity> {
+  const text = (name: string): string => line[name] ?? '';
+  const tier = first(
     await warehouse.query(
-      `select allocations.native_id, allocations.accelerator_count,
-         cast(from_unixtime_nanos(pieces.start_ms * 1000000) as timestamp(3)) as piece_start_at,
-         cast(from_unixtime_nanos(pieces.end_ms * 1000000) as timestamp(3)) as piece_end_at,
-         pieces.gpu_ms, allocations.start_at, allocations.end_at, allocations.end_kind, allocations.node, allocations.fault, allocations.source, objects.object_name, allocations.line
-       ${GPU_INPUTS}
-       order by pieces.start_ms, allocations.allocation_id limit ${INPUT_LIMIT}`,
-      parameters,
+      `select prices.tier_mode, tiers.from_quantity, tiers.to_quantity
+       from ref_price_tier as tiers
+       inner join ref_price as prices on prices.price_id = tiers.price_id and prices.meter = tiers.meter and prices.band = tiers.band and prices.product = ?
+       where tiers.price_id = ? and tiers.meter = ? and tiers.tier_no = ? and tiers.band in ('', ?) order by tiers.band desc limit 1`,
+      [text('product'), text('price_id'), text('meter'), text('tier_no'), text('band')],
     ),
   );
-  const total = await warehouse.query(`select count(*) ${GPU_INPUTS}`, parameters);
-  const sources = await warehouse.query(
-    `select objects.object_name, events.source, objects.content_id, count(*), min(events.line), max(events.line)
-     from stg_observation as events
-     inner join raw_object as objects on objects.object_id = events.object_id
-     where events.allocation_id in (select allocations.allocation_id ${GPU_INPUTS})
-     group by objects.object_name, events.source, objects.content_id order by objects.object_name`,
-    parameters,
-  );
-  const samples = await warehouse.query(SAMPLE_SOURCES, [line['period'] ?? null, ...parameters]);
-  return { inputs, total: count(total), sources: sources.rows.map(sourceOf), samples: samples.rows.map(sourceOf) };
-}
-
-const SAMPLE_SOURCES = `
-  select objects.object_name, stored.source, objects.content_id, count(*), min(stored.line), max(stored.line)
-  from (
-    select distinct slices.site_id, slices.node, slices.device_id, slices.sampled_at_ms
-    from fct_allocation_claim as claims
-    inner join fct_sample_slice as slices
-      on slices.site_id = claims.site_id and slices.claim = claims.claim and slices.hour_ms = claims.hour_ms
-      and slices.start_ms < claims.end_ms and slices.end_ms > claims.start_ms
-    where claims.period = ? and claims.allocation_id in (select pieces.allocation_id ${GPU_INPUTS})
-  ) as used
-  inner join raw_gpu_sample as stored
-    on stored.site_id = used.site_id and stored.node = used.node and stored.device_id = used.device_id and stored.sampled_at_ms = used.sampled_at_ms
-  inner join raw_object as objects on objects.object_id = stored.object_id
-  group by objects.object_name, stored.source, objects.content_id order by objects.object_name`;
-
-const TOKEN_INPUTS = `
-  from fct_token_usage as attempts
-  inner join ref_segment as segments on attempts.event_at_ms >= segments.start_ms and attempts.event_at_ms < segments.end_ms
-  inner join ref_token_policy as policies on policies.period = segments.period and policies.status = attempts.status and policies.charged
-  inner join rtd_price_match as matches
-    on matches.period = segments.period and matches.segment_no = segments.segment_no and matches.site_id = attempts.site_id
-    and matches.product = attempts.model and matches.image_digest = coalesce(attempts.image_digest, '') and matches.tenant_id = attempts.tenant_id
-  left join raw_object as objects on objects.object_id = attempts.object_id
-  where segments.period = ? and attempts.tenant_id = ? and attempts.site_id = ? and attempts.model = ? and coalesce(attempts.image_digest, '') = ?
-    and matches.meter = ? and matches.price_id = ? and matches.band = ?
-    and case matches.meter when 'input_uncached' then attempts.input_uncached_tokens when 'input_cache_read' then attempts.input_cache_read_tokens
-      when 'input_cache_write' then attempts.input_cache_write_tokens else attempts.output_tokens end > 0`;
-
-async function tokenInputs(warehouse: Warehouse, line: TextRecord): Promise<Inputs> {
-  const parameters = [
-    line['period'],
-    line['tenant_id'],
-    line['site_id'],
-    line['product'],
-    line['image_digest'],
-    line['meter'],
-    line['price_id'],
-    line['band'],
-  ].map((value) => value ?? null);
-  const inputs = records(
-    await warehouse.query(
-      `select attempts.native_id, attempts.event_at, attempts.input_uncached_tokens, attempts.input_cache_read_tokens, attempts.input_cache_write_tokens, attempts.output_tokens, attempts.source, objects.object_name, attempts.line
-       ${TOKEN_INPUTS}
-       order by attempts.event_at_ms, attempts.request_key limit ${INPUT_LIMIT}`,
-      parameters,
-    ),
-  );
-  const total = await warehouse.query(`select count(*) ${TOKEN_INPUTS}`, parameters);
-  const sources = await warehouse.query(
-    `select objects.object_name, chosen.source, objects.content_id, count(*), min(chosen.line), max(chosen.line)
-     from (select attempts.source, attempts.object_id, attempts.line ${TOKEN_INPUTS}) as chosen
-     inner join raw_object as objects on objects.object_id = chosen.object_id
-     group by objects.object_name, chosen.source, objects.content_id order by objects.object_name`,
-    parameters,
-  );
-  return { inputs, total: count(total), sources: sources.rows.map(sourceOf), samples: [] };
-}
-
-function count(result: QueryResult): number {
-  return Number(result.rows[0]?.[0] ?? 0);
-}
-
-function sourceOf(row: readonly (string | null)[]): ExplainedSource {
-  const [objectName, source, contentId, rows, firstLine, lastLine] = row;
+  const sums =
+    line['kind'] === 'credit'
+      ? await warehouse.query(
+          `select cast(null as bigint) as amount, sum(quantity) as total from rtd_credit
+           where period = ? and tenant_id = ? and site_id = ? and workload_id = ? and product = ? and price_id = ? and band = ? and rule_id = ?`,
+          [
+            text('period'),
+            text('tenant_id'),
+            text('site_id'),
+            text('workload_id'),
+            text('product'),
+            text('price_id'),
+            text('band'),
+            text('rule_id'),
+          ],
+        )
+      : await warehouse.query(
+          `select cast(sum(amount) as bigint) as amount, sum(quantity) as total from rtd_quantity
+           where period = ? and kind = ? and tenant_id = ? and site_id = ? and workload_id = ? and product = ? and meter = ? and image_digest = ?
+             and price_id = ? and band = ? and coalesce(policy_id, '') = ?`,
+          [
+            ...[text('period'), text('kind'), text('tenant_id'), text('site_id'), text('workload_id'), text('product'), text('meter')],
+            ...[text('image_digest'), text('price_id'), text('band'), text('policy_id')],
+          ],
+        );
+  const [amount = null, total = null] = sums.rows[0] ?? [];
   return {
-    object_name: objectName ?? '',
-    source: source ?? '',
-    content_id: contentId ?? '',
-    rows: Number(rows),
-    first_line: Number(firstLine),
-    last_line: Number(lastLine),
+    amount,
+    total: total ?? text('quantity'),
+    on_line: text('quantity'),
+    tier:
+      tier === null
+        ? null
+        : {
+            mode: tier['tier_mode'] ?? '',
+            from_quantity: tier['from_quantity'] ?? '0',
+            to_quantity: tier['to_quantity'] === OPEN_QUANTITY ? null : (tier['to_quantity'] ?? null),
+          },
   };
 }
 
-/** The arithmetic of the line, each step on its own line, with its numbers. */
-export function formulaOf(line: TextRecord): string[] {
-  const text = (name: string): string => line[name] ?? '';
-  return [
-    `unit price   = list price × factor = ${text('list_unit_price')} × ${text('factor')} = ${text('unit_price')}`,
-    `exact amount = quantity × unit price = ${text('quantity')} × ${text('unit_price')} = ${text('exact_amount')}`,
-    `amount       = exact amount, half up to 0.01 = ${text('amount')} ${text('currency')}`,
-  ];
+async function creditOf(warehouse: Warehouse, line: TextRecord): Promise<Explanation['credit']> {
+  const rule = first(await warehouse.query('select * from ref_credit_rule where rule_id = ? limit 1', [line['rule_id'] ?? null])) ?? {};
+  const faults = await warehouse.query(
+    `select allocations.native_id, faults.fault, faults.xid, faults.fault_ms, faults.credited_ms, allocations.node, allocations.state
+     from rtd_fault as faults
+     inner join fct_allocation as allocations on allocations.allocation_id = faults.allocation_id
+     where faults.rule_id = ? and allocations.site_id = ? and allocations.workload_id = ? and allocations.tenant_id = ?
+     order by faults.fault_ms, allocations.allocation_id`,
+    [line['rule_id'] ?? null, line['site_id'] ?? null, line['workload_id'] ?? null, line['tenant_id'] ?? null],
+  );
+  return { rule, faults: records(faults) };
+}
+
+async function gangOf(warehouse: Warehouse, about: readonly SqlValue[]): Promise<TextRecord[]> {
+  return records(
+    await warehouse.query(
+      `select allocations.gang, allocations.native_id, allocations.accelerator_count, allocations.start_at_ms, allocations.running_at_ms,
+         cast(sum(pieces.gpu_ms) as bigint) as waited_gpu_ms
+       from rtd_allocation_piece as pieces
+       inner join fct_allocation as allocations on allocations.allocation_id = pieces.allocation_id
+       where pieces.period = ? and pieces.kind = 'gang_wait' and allocations.site_id = ? and allocations.workload_id = ?
+       group by allocations.gang, allocations.native_id, allocations.accelerator_count, allocations.start_at_ms, allocations.running_at_ms
+       order by allocations.start_at_ms, allocations.native_id`,
+      about,
+    ),
+  );
+}
+
+async function outagesOf(warehouse: Warehouse, about: readonly SqlValue[]): Promise<TextRecord[]> {
+  return records(
+    await warehouse.query(
+      `select distinct outages.node, outages.kind, outages.accelerator_count, outages.from_ms, outages.to_ms
+       from fct_allocation as allocations
+       inner join rtd_allocation_piece as pieces on pieces.allocation_id = allocations.allocation_id and pieces.period = ?
+       inner join ref_outage as outages
+         on outages.site_id = allocations.site_id and outages.node = allocations.node
+         and outages.from_ms < allocations.end_at_ms and outages.to_ms > allocations.start_at_ms
+       where allocations.site_id = ? and allocations.workload_id = ? order by outages.from_ms, outages.node`,
+      about,
+    ),
+  );
+}
+
+/** Cuts that are not the allocation's own start or end, each once. */
+function cutsIn(rows: readonly TextRecord[]): Cut[] {
+  const found = new Map<string, Cut>();
+  for (const row of rows) {
+    for (const [instant, reason] of [
+      [row['start_ms'], row['start_cut']],
+      [row['end_ms'], row['end_cut']],
+    ] as const) {
+      if (instant === undefined || instant === null || reason === undefined || reason === null || reason === 'allocation') continue;
+      found.set(`${instant} ${reason}`, { at_ms: instant, reason: reason as CutReason });
+    }
+  }
+  return [...found.values()].sort((left, right) => Number(left.at_ms) - Number(right.at_ms));
 }

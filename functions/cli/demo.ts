@@ -95,7 +95,11 @@ function nextSteps(directory: string, period: string, document: BillDocument): s
   return [
     'Look further:',
     `  npx kashi bill ${period} --config ${config}`,
-    `  npx kashi explain ${line?.line_id ?? ''} --period ${period} --config ${config}`,
+    `  npx kashi explain ${line?.line_id ?? ''} --period ${period} --config ${config}      (--lang zh-CN: 中文)`,
+    `  npx kashi recover ${period} --config ${config}`,
+    `  npx kashi advise ${period} --config ${config}`,
+    `  npx kashi budget ${period} --config ${config}`,
+    `  npx kashi whatif ${period} --price-book <another.yaml> --config ${config}`,
     `  npx kashi query "select model, sum(output_tokens) as tokens from fct_token_usage group by model" --config ${config}`,
     `  npx kashi status --config ${config}`,
   ];

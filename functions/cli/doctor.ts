@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { KashiError } from '../domain/errors.ts';
 import { newestSnapshot, verifyChain } from '../ledger/snapshot.ts';
 import { mappedSource, parseMapText } from '../sources/mapped.ts';
+import { hookTarget } from './budget.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
 import { EXIT, printJson, printLines, visible } from './output.ts';
 import { openSession } from './session.ts';
@@ -51,6 +52,7 @@ async function examine(options: CommonOptions): Promise<Finding[]> {
   const opened: Centre = centre;
   findings.push(...configured(opened));
   findings.push(await attempt('maps', async () => checkMaps(opened)));
+  if (opened.config.alerts !== null) findings.push(await attempt('alerts', async () => alertsText(opened)));
   findings.push(await attempt('store', async () => storeText(await checkLocalStore(opened.warehouseDirectory))));
   findings.push(await attempt('history', async () => historyText(opened)));
   findings.push(...watched(opened));
@@ -90,6 +92,11 @@ function checkMaps(centre: Centre): string {
   const maps = centre.config.sources.flatMap(({ map }) => (map === null ? [] : [map]));
   for (const map of maps) mappedSource(parseMapText(centre.readBeside(map), map));
   return `${centre.config.sources.length} landing rules, ${maps.length} maps`;
+}
+
+function alertsText(centre: Centre): string {
+  const { url, secrets } = hookTarget(centre) ?? { url: '', secrets: [] };
+  return `${url}, signed with ${secrets.length} ${secrets.length === 1 ? 'secret' : 'secrets'}`;
 }
 
 async function historyText(centre: Centre): Promise<string> {

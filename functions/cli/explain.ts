@@ -1,104 +1,155 @@
-/** `kashi explain <line-id>`: one charge line, made followable. */
-import { Command } from 'commander';
+/** `kashi explain <line-id>`: one charge line, made followable, in Chinese or English. */
+import { Command, Option } from 'commander';
 import type { TextRecord } from '../billing/bill-document.ts';
 import { type Explanation, explainLine } from '../billing/explain.ts';
+import { explanationBlocks, formulaLines, instantText } from '../billing/explain-text.ts';
+import { landingRuleOf } from '../domain/config.ts';
+import { LANGUAGES, type Language, languageOfLocale, type Wording, wordingOf } from '../domain/wording.ts';
+import { DEFAULT_LIMITS } from '../ingest/limits.ts';
+import { type ByteRange, locateLines } from '../ingest/locate.ts';
+import { mappedSource, parseMapText } from '../sources/mapped.ts';
+import { sourceNamed } from '../sources/registry.ts';
+import type { Source } from '../sources/source.ts';
 import { defineModels } from '../warehouse/run.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
-import { grouped, printJson, printLines, tableLines } from './output.ts';
+import { grouped, printJson, printLines, tableLines, visible } from './output.ts';
 import { withSession } from './session.ts';
-import { openCentre } from './wiring.ts';
+import { type Centre, landedIfPresent, openCentre } from './wiring.ts';
 
 interface ExplainOptions extends CommonOptions {
   readonly period?: string;
+  readonly lang?: Language;
+  readonly bytes?: boolean;
 }
 
 export function explainCommand(): Command {
   return withCentreOptions(
     new Command('explain')
-      .description('formula, price, evidence and source lines of one charge line')
+      .description('formula, price, evidence, cuts and source lines of one charge line')
       .argument('<line-id>', 'id from kashi bill')
-      .option('--period <yyyy-mm>', 'its period, when known: faster'),
+      .option('--period <yyyy-mm>', 'its period, when known: faster')
+      .addOption(
+        new Option('--lang <language>', 'language (default: language in kashi.yaml, else that of the terminal)').choices([...LANGUAGES]),
+      )
+      .option('--no-bytes', 'do not look the lines up in the landed files for their byte ranges'),
   )
-    .addHelpText('after', '\nExample:\n  kashi explain 3f9a0c1d2e4b5a67 --period 2026-10')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  kashi explain 3f9a0c1d2e4b5a67 --period 2026-10\n  kashi explain 3f9a0c1d2e4b5a67 --lang zh-CN\n\nByte ranges are offsets in the decompressed file, so that `zcat file | tail -c +<start+1> | head -c <length>` shows the line.',
+    )
     .action(async (lineId: string, options: ExplainOptions) => {
-      await withSession(openCentre(options), options.period ?? null, async ({ warehouse, models }) => {
-        await defineModels(warehouse, models, ['bill_line']);
-        const explanation = await explainLine(warehouse, lineId);
-        if (options.json === true) printJson(explanation);
-        else printLines(explanationLines(explanation));
+      const centre = openCentre(options);
+      const words = wordingOf(options.lang ?? centre.config.language ?? languageOfLocale(terminalLocale()));
+      await withSession(centre, options.period ?? null, async ({ warehouse, models }) => {
+        await defineModels(warehouse, models, ['bill_line', 'rtd_fault']);
+        const found = await explainLine(warehouse, lineId);
+        const { explanation, missing } = options.bytes === false ? { explanation: found, missing: [] } : await withBytes(centre, found);
+        if (options.json === true) printJson({ ...explanation, language: words.language, formula: formulaLines(explanation, words) });
+        else printLines(explanationLines(explanation, words, centre.config.timeZone, missing));
       });
     });
 }
 
-export function explanationLines({
-  line,
-  formula,
-  price,
-  policy,
-  evidence,
-  inputs,
-  inputs_total,
-  sources,
-  samples,
-}: Explanation): string[] {
-  const text = (name: string): string => line[name] ?? '';
-  const what =
-    line['kind'] === 'tokens' ? `${text('sku')} at ${text('site_id')}` : `${text('sku')} for ${text('workload_id')} at ${text('site_id')}`;
+/** POSIX order of precedence. */
+function terminalLocale(): string | undefined {
+  const { LC_ALL, LC_MESSAGES, LANG } = process.env;
+  return [LC_ALL, LC_MESSAGES, LANG].find((locale) => locale !== undefined && locale !== '');
+}
+
+/** The inputs with their byte ranges, and the names of objects in which they could not be looked up. */
+async function withBytes(centre: Centre, explanation: Explanation): Promise<{ explanation: Explanation; missing: readonly string[] }> {
+  const wanted = new Map<string, { content: { source: string; contentId: string }; lines: Set<number> }>();
+  for (const row of explanation.inputs) {
+    const name = row['object_name'] ?? '';
+    const entry = wanted.get(name) ?? { content: { source: row['source'] ?? '', contentId: row['content_id'] ?? '' }, lines: new Set() };
+    wanted.set(name, entry);
+    if (entry.content.contentId === row['content_id']) entry.lines.add(Number(row['line']));
+  }
+  const ranges = new Map<string, ReadonlyMap<number, ByteRange>>();
+  const limits = { ...DEFAULT_LIMITS, ...centre.config.limits };
+  for (const object of landedIfPresent(centre)) {
+    const entry = wanted.get(object.name);
+    if (entry === undefined || ranges.has(object.name)) continue;
+    const source = framingOf(centre, object.name, entry.content.source);
+    const found = source === null ? null : await locateLines(object, entry.content, source, entry.lines, limits);
+    if (found !== null) ranges.set(object.name, found);
+    if (ranges.size === wanted.size) break;
+  }
+  const inputs = explanation.inputs.map((row): TextRecord => {
+    const range = ranges.get(row['object_name'] ?? '')?.get(Number(row['line']));
+    return {
+      ...row,
+      byte_start: range === undefined ? null : String(range.start),
+      byte_end: range === undefined ? null : String(range.end),
+    };
+  });
+  return { explanation: { ...explanation, inputs }, missing: [...wanted.keys()].filter((name) => !ranges.has(name)) };
+}
+
+/** How the object was cut into records; null when its map is not configured (it was given on the command line). */
+function framingOf(centre: Centre, name: string, source: string): Pick<Source, 'framing' | 'delimiter'> | null {
+  if (source !== 'mapped') return sourceNamed(source);
+  const { map } = landingRuleOf(centre.config, name);
+  return map === null ? null : mappedSource(parseMapText(centre.readBeside(map), map));
+}
+
+export function explanationLines(explanation: Explanation, words: Wording, timeZone: string, missing: readonly string[]): string[] {
+  const { inputs, inputs_total, sources, samples, line } = explanation;
+  const { explain } = words;
+  const blocks = explanationBlocks(explanation, words, timeZone);
+  const what = line['kind'] === 'tokens' ? 'requests' : 'pieces';
   return [
-    `Line ${text('line_id')}: ${text('kind')} of ${text('tenant_id')} in ${text('period')}, ${what}`,
+    ...blocks.flatMap((block) => [...block.map(visible), '']),
+    explain.madeOf(grouped(inputs_total), what, inputs.length < inputs_total ? inputs.length : null),
+    ...inputTable(inputs, words, timeZone),
+    ...(missing.length === 0 ? [] : [visible(explain.notLocated(missing.join(', ')))]),
     '',
-    ...formula,
-    '',
-    ...priceLines(line, price),
-    ...(policy === null ? [] : policyLines(line, policy, evidence)),
-    '',
-    `Made of ${grouped(inputs_total)} ${line['kind'] === 'tokens' ? (inputs_total === 1 ? 'request' : 'requests') : inputs_total === 1 ? 'piece of an allocation' : 'pieces of allocations'}${inputs.length < inputs_total ? `, the first ${inputs.length}:` : ':'}`,
-    ...inputTable(inputs),
-    '',
-    'Read from:',
-    ...sourceTable(sources),
-    ...(samples.length === 0 ? [] : ['', 'Samples behind HFU and coverage:', ...sourceTable(samples)]),
+    explain.readFrom,
+    ...sourceTable(sources, words),
+    ...(samples.length === 0 ? [] : ['', explain.samplesFrom, ...sourceTable(samples, words)]),
   ];
 }
 
-function priceLines(line: TextRecord, price: TextRecord | null): string[] {
-  if (line['tier_no'] === '-1') return [`Price ${line['price_id']}: inside the free allowance`];
-  const since = price === null ? '' : ` in force since ${new Date(Number(price['from_ms'])).toISOString()}`;
-  return [
-    `Price ${line['price_id']}${since}, tier ${line['tier_no']} (${price?.['tier_mode'] ?? ''}), approved by ${price?.['approved_by'] ?? 'nobody'}`,
-  ];
-}
-
-function policyLines(line: TextRecord, policy: TextRecord, evidence: TextRecord | null): string[] {
-  const rule =
-    policy['rule'] === 'step'
-      ? `HFU < ${policy['low_threshold']} → ${policy['low_factor']}; MFU > ${policy['high_threshold']} → ${policy['high_factor']}; else 1 (strict)`
-      : `curve over ${policy['metric']}`;
-  return [
-    `Policy ${policy['policy_id']} (${policy['enforcement']}): ${rule}`,
-    `Evidence: HFU ${line['hfu'] ?? 'unknown'}, MFU ${line['mfu'] ?? 'unknown'}, ${line['proxy'] === null ? '' : `busy time ${line['proxy']} in their place, `}coverage ${line['coverage'] ?? '0'} (at least ${policy['min_coverage']} needed), basis ${line['basis']}${line['formula'] === null ? '' : `, FLOPs formula ${line['formula']}`}`,
-    ...(evidence === null
-      ? []
-      : [
-          `          ${grouped(BigInt(evidence['sampled_ms'] ?? '0'))} ms sampled of ${grouped(BigInt(evidence['device_ms'] ?? '0'))} device ms; declared MFU ${evidence['mfu_declared'] ?? 'none'} (${evidence['mfu_state']})`,
-        ]),
-    `Decision: ${line['adjustment']}, factor ${line['policy_factor']}${line['policy_factor'] === line['factor'] ? '' : `, charged ${line['factor']}`}`,
-  ];
-}
-
-function sourceTable(sources: Explanation['sources']): string[] {
+function sourceTable(sources: Explanation['sources'], { column }: Wording): string[] {
   const rows = sources.map((one) => [one.object_name, one.source, grouped(one.rows), `${one.first_line}–${one.last_line}`, one.content_id]);
-  return tableLines(['file', 'source', 'rows', 'lines', 'content SHA-256'], rows, new Set([2]), 80);
+  const head = ['object_name', 'source', 'rows', 'lines', 'content_id'].map((name) => column[name] ?? name);
+  return tableLines(head, rows, new Set([2]), 80);
 }
 
-function inputTable(inputs: readonly TextRecord[]): string[] {
-  const [head] = inputs;
-  if (head === undefined) return ['  nothing'];
-  const columns = Object.keys(head).filter((name) => inputs.some((row) => row[name] !== null));
+const GPU_COLUMNS = [
+  'native_id',
+  'accelerator_count',
+  'start_ms',
+  'start_cut',
+  'end_ms',
+  'end_cut',
+  'gpu_ms',
+  'node',
+  'object_name',
+  'line',
+  'bytes',
+];
+const TOKEN_COLUMNS = [
+  ...['native_id', 'event_at_ms', 'input_uncached_tokens', 'input_cache_read_tokens', 'input_cache_write_tokens', 'output_tokens'],
+  ...['usage_source', 'object_name', 'line', 'bytes'],
+];
+
+function inputTable(inputs: readonly TextRecord[], words: Wording, timeZone: string): string[] {
+  const [first] = inputs;
+  if (first === undefined) return [`  ${words.explain.nothing}`];
+  const columns = Object.hasOwn(first, 'gpu_ms') ? GPU_COLUMNS : TOKEN_COLUMNS;
+  const cell = (row: TextRecord, name: string): string => {
+    if (name === 'bytes') return (row['byte_start'] ?? null) === null ? '' : `${row['byte_start']}–${row['byte_end']}`;
+    const value = row[name] ?? '';
+    if (name.endsWith('_cut')) return words.cut[value as keyof Wording['cut']] ?? value;
+    return name.endsWith('_ms') && name !== 'gpu_ms' && value !== '' ? instantText(value, timeZone) : value;
+  };
+  const rows = inputs.map((row) => columns.map((name) => cell(row, name)));
+  const used = columns.map((_, index) => index).filter((index) => rows.some((row) => row[index] !== ''));
   return tableLines(
-    columns,
-    inputs.map((row) => columns.map((name) => row[name] ?? '')),
+    used.map((index) => words.column[columns[index] ?? ''] ?? columns[index] ?? ''),
+    rows.map((row) => used.map((index) => row[index] ?? '')),
     new Set(),
-    48,
+    60,
   );
 }

@@ -48,6 +48,26 @@ const COMMANDS: readonly Entry[] = [
     summary: 'one charge line, down to the source lines behind it',
     load: async () => (await import('./explain.ts')).explainCommand(),
   },
+  {
+    name: 'whatif',
+    summary: 'the month under another price book, tenant by tenant',
+    load: async () => (await import('./whatif.ts')).whatifCommand(),
+  },
+  {
+    name: 'recover',
+    summary: 'what the accelerators cost, where it went, what came back',
+    load: async () => (await import('./recover.ts')).recoverCommand(),
+  },
+  {
+    name: 'advise',
+    summary: 'where money was wasted, how much, and how to see it',
+    load: async () => (await import('./advise.ts')).adviseCommand(),
+  },
+  {
+    name: 'budget',
+    summary: 'how far budgets and quotas are used, and where the month is heading',
+    load: async () => (await import('./budget.ts')).budgetCommand(),
+  },
   { name: 'export', summary: 'the bill of a month as files', load: async () => (await import('./export.ts')).exportCommand() },
   { name: 'query', summary: 'read-only SQL on facts and bills', load: async () => (await import('./query.ts')).queryCommand() },
   { name: 'shell', summary: 'an SQL prompt on facts and bills', load: async () => (await import('./shell.ts')).shellCommand() },

@@ -56,7 +56,7 @@ export async function withSession<T>(centre: Centre, period: string | null, use:
 }
 
 /** Months in which something happened, at most 240; an open allocation reaches to where it was last seen. */
-async function periodsInData(warehouse: Warehouse, timeZone: string): Promise<Period[]> {
+export async function periodsInData(warehouse: Warehouse, timeZone: string): Promise<Period[]> {
   const { rows } = await warehouse.query(
     `
     select min(first_ms), max(last_ms) from (

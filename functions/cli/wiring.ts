@@ -186,6 +186,7 @@ export async function arrowBytes(result: QueryResult): Promise<Uint8Array> {
   return arrowStream(result);
 }
 
+export { httpHookSender } from '../adapters/hook-http.ts';
 export { DEFAULT_LISTEN } from '../adapters/http-receiver.ts';
 export { createFile, readStarterFiles, type StarterFile } from '../adapters/starter-files.ts';
 export { checkLocalStore, copyOutputFile, listenHttp, readSqlFiles, writeOutputFile };

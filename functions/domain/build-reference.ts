@@ -1,6 +1,8 @@
 /** Reviewed configuration → the rows of every reference table (functions/domain/reference.ts). */
 import type { AcceleratorCatalog } from './accelerator.ts';
 import { curvePieces } from './adjustment-curve.ts';
+import { poolCostRows, powerSpanRows } from './asset-pool.ts';
+import { budgetRows } from './budget-entry.ts';
 import type { Config } from './config.ts';
 import type { Span } from './effective.ts';
 import type { Inventory } from './inventory.ts';
@@ -11,6 +13,7 @@ import type { PriceBook } from './price-book.ts';
 import { priceRows } from './price-rows.ts';
 import { DEFAULT_CHARGED, TOKEN_STATUSES } from './price-rules.ts';
 import type { ReferenceRow, ReferenceRows } from './reference.ts';
+import { releaseRows } from './release-entry.ts';
 import { segmentsOf } from './segments.ts';
 import type { TenantMap } from './tenant.ts';
 
@@ -77,8 +80,13 @@ export function buildReferences(input: ReferenceInput, periods: readonly Period[
       fault: rule.fault,
       xid: rule.xid,
       credited_ms: rule.creditedMs,
+      approved_by: rule.approvedBy,
       ...fromTo(rule),
     })),
+    ref_pool_cost: periods.flatMap((period) => poolCostRows(priceBook, period)),
+    ref_power_span: periods.flatMap((period) => powerSpanRows(priceBook, period)),
+    ...releaseRows(priceBook),
+    ref_budget: budgetRows(priceBook),
   };
 }
 
@@ -156,6 +164,7 @@ function adjustmentRows(book: PriceBook | null): Rows<'ref_adjustment' | 'ref_cu
       proxy: policy.proxy,
       mfu_tolerance: policy.mfuTolerance,
       revenue_neutral: policy.revenueNeutral,
+      approved_by: policy.approvedBy,
       ...fromTo(policy),
     })),
     ref_curve: policies.flatMap((policy) =>

@@ -2,6 +2,7 @@
 import kashiSchema from '../../schemas/kashi.schema.json' with { type: 'json' };
 import { Faults, type Place } from './faults.ts';
 import { isTimeZone } from './period.ts';
+import type { Language } from './wording.ts';
 import type { YamlDocument } from './yaml-config.ts';
 
 /** How objects of one name are read. */
@@ -44,6 +45,10 @@ export interface Config {
   readonly limits: LimitOverrides;
   readonly sources: readonly LandingRule[];
   readonly defaultSite: string;
+  /** Language of explanations and statements; null: that of the terminal. */
+  readonly language: Language | null;
+  /** Where announcements go, and the file of the secrets that sign them; null: nowhere. */
+  readonly alerts: { readonly url: string; readonly secretFile: string } | null;
 }
 
 interface RawRule {
@@ -69,6 +74,8 @@ interface RawConfig {
   readonly limits?: Readonly<Partial<Record<keyof typeof LIMIT_NAMES, number | string>>>;
   readonly sources?: readonly RawRule[];
   readonly default_site?: string;
+  readonly language?: Language;
+  readonly alerts?: { readonly url: string; readonly secret_file: string };
 }
 
 const LIMIT_NAMES = {
@@ -142,7 +149,16 @@ function configOf(raw: RawConfig): Config {
       options: rule.options ?? {},
     })),
     defaultSite,
+    language: raw.language ?? null,
+    alerts: raw.alerts === undefined ? null : { url: raw.alerts.url, secretFile: raw.alerts.secret_file },
   };
+}
+
+/** What a tenant spends is nobody else's business: only a loopback address may do without TLS. */
+function isSafeHookUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname } = new URL(text);
+  return protocol === 'https:' || (protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(hostname));
 }
 
 function limitsOf(raw: NonNullable<RawConfig['limits']>): LimitOverrides {
@@ -161,6 +177,13 @@ function checkMeaning(faults: Faults, document: YamlDocument, raw: RawConfig): v
     faults.add(at(pointer), 'unknown time zone', 'an IANA zone, such as Asia/Shanghai', JSON.stringify(value));
   };
   zone('/time_zone', raw.time_zone);
+  if (raw.alerts !== undefined && !isSafeHookUrl(raw.alerts.url))
+    faults.add(
+      at('/alerts/url'),
+      'not an address for hooks',
+      'an https:// address, or http:// on this machine',
+      JSON.stringify(raw.alerts.url),
+    );
   for (const [index, rule] of (raw.sources ?? []).entries()) {
     zone(`/sources/${index}/zone`, rule.zone);
     if (rule.source === 'mapped' && rule.map === undefined) {

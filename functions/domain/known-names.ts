@@ -14,14 +14,17 @@ export function requireKnownNames({ config, priceBook, tenants, inventory }: Nam
   if (priceBook === null) return;
   const sites = inventory === null ? null : new Set(inventory.sites.map(({ id }) => id));
   const known = tenants === null || config.tenants.unmapped === 'as_is' ? null : new Set(tenants.tenants.map(({ id }) => id));
-  const named: readonly (Entry & { readonly siteId?: string; readonly tenantId: string })[] = [
+  const named: readonly (Entry & { readonly siteId?: string; readonly tenantId?: string })[] = [
     ...priceBook.gpuPrices,
     ...priceBook.tokenPrices,
     ...priceBook.allowances,
+    ...priceBook.assetPools,
+    ...priceBook.releases,
+    ...priceBook.budgets,
   ];
   const faults = named.flatMap((entry) => [
     ...unknownName(entry.id, 'site', entry.siteId ?? '', sites, inventory?.fileName),
-    ...unknownName(entry.id, 'tenant', entry.tenantId, known, tenants?.fileName),
+    ...unknownName(entry.id, 'tenant', entry.tenantId ?? '', known, tenants?.fileName),
   ]);
   if (faults.length === 0) return;
   const message =

@@ -5,6 +5,8 @@
 import priceBookSchema from '../../schemas/price-book.schema.json' with { type: 'json' };
 import { type AcceleratorCatalog, resolveModel } from './accelerator.ts';
 import { type AdjustmentPolicy, type AdjustmentTerms, type RawAdjustment, readAdjustment } from './adjustment-policy.ts';
+import { type AssetPool, type AssetPoolTerms, type RawAssetPool, readAssetPool } from './asset-pool.ts';
+import { type Budget, type BudgetTerms, type RawBudget, readBudget } from './budget-entry.ts';
 import { type Dated, followOneAnother } from './effective.ts';
 import { KashiError } from './errors.ts';
 import { below, Faults, type Place } from './faults.ts';
@@ -19,6 +21,7 @@ import {
   type TokenPolicy,
   type TokenPolicyTerms,
 } from './price-rules.ts';
+import { checkServing, type RawRelease, type Release, type ReleaseTerms, readRelease } from './release-entry.ts';
 import { type RawTariff, readTariff, type Tariff, type TariffTerms } from './tariff-bands.ts';
 import {
   type Allowance,
@@ -50,6 +53,9 @@ export interface PriceBook {
   readonly tokenPolicies: readonly TokenPolicy[];
   readonly tariffs: readonly Tariff[];
   readonly creditRules: readonly CreditRule[];
+  readonly assetPools: readonly AssetPool[];
+  readonly releases: readonly Release[];
+  readonly budgets: readonly Budget[];
 }
 
 /** What the book is read against: the centre's zone and currency, and the accelerators that exist. */
@@ -59,7 +65,19 @@ export interface PriceBookContext {
   readonly catalog: AcceleratorCatalog;
 }
 
-const KINDS = ['book', 'gpu_price', 'token_price', 'free_allowance', 'adjustment', 'token_policy', 'tariff', 'credit_rule'] as const;
+const KINDS = [
+  'book',
+  'gpu_price',
+  'token_price',
+  'free_allowance',
+  'adjustment',
+  'token_policy',
+  'tariff',
+  'credit_rule',
+  'asset_pool',
+  'release',
+  'budget',
+] as const;
 type Kind = (typeof KINDS)[number];
 type EntryKind = Exclude<Kind, 'book'>;
 
@@ -71,7 +89,7 @@ interface RawBook {
   readonly models?: readonly string[];
 }
 
-/** One schema per kind: a fault then names the key of that kind, not "must match one of eight". */
+/** One schema per kind: a fault then names the key of that kind, not "must match one of eleven". */
 const KIND_SCHEMAS = Object.fromEntries(
   KINDS.map((kind) => [kind, { $schema: priceBookSchema.$schema, $defs: priceBookSchema.$defs, ...priceBookSchema.$defs[kind] }]),
 ) as Readonly<Record<Kind, object>>;
@@ -144,6 +162,8 @@ function readEntries(
   const gpuPrices = read<RawGpuPrice, GpuPriceTerms>('gpu_price', readGpuPrice);
   const tariffs = read<RawTariff, TariffTerms>('tariff', readTariff);
   checkBands(reading.faults, gpuPrices, tariffs);
+  const releases = read<RawRelease, ReleaseTerms>('release', readRelease);
+  checkServing(reading, releases);
   return {
     gpuPrices: settle(reading, gpuPrices),
     tokenPrices: settle(reading, read<RawTokenPrice, TokenPriceTerms>('token_price', readTokenPrice)),
@@ -152,6 +172,9 @@ function readEntries(
     tokenPolicies: settle(reading, read<RawTokenPolicy, TokenPolicyTerms>('token_policy', readTokenPolicy)),
     tariffs: settle(reading, tariffs),
     creditRules: settle(reading, read<RawCreditRule, CreditRuleTerms>('credit_rule', readCreditRules)),
+    assetPools: settle(reading, read<RawAssetPool, AssetPoolTerms>('asset_pool', readAssetPool)),
+    releases: settle(reading, releases),
+    budgets: settle(reading, read<RawBudget, BudgetTerms>('budget', readBudget)),
   };
 }
 

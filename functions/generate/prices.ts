@@ -1,6 +1,7 @@
 /** The price book of a generated centre as data: written as YAML for kashi, and read by the expected bill. */
 import { DateTime } from 'luxon';
 import { type AcceleratorName, ALLOWANCE_MODEL, type Centre, COMMON_MODEL, TIERED_MODEL } from './centre.ts';
+import { costDocuments } from './costs.ts';
 
 export const TOKEN_CLASSES = ['input_uncached', 'input_cache_read', 'input_cache_write', 'output'] as const;
 export type TokenClass = (typeof TOKEN_CLASSES)[number];
@@ -152,5 +153,5 @@ entries:
 kind: credit_rule
 entries:
   - {${head(CREDIT_RULE_ID, ALWAYS)}, fault: node_lost, credited_hours: "${CREDIT_HOURS}"}
-`;
+${costDocuments(centre, effectiveFrom(centre, ALWAYS))}`;
 }

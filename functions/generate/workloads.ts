@@ -1,5 +1,6 @@
 /** Which workload holds which accelerators, when, and how well it uses them: the situations a bill must get right, then ordinary jobs around them. */
 import { type Centre, type GpuNode, HOUR_MS, PLATFORM_TENANT, SERVING_NAMESPACE } from './centre.ts';
+import { deploymentName } from './costs.ts';
 import { Random } from './random.ts';
 import { plantedSituations } from './situations.ts';
 import { type Member, type Workload, workloadId } from './workload.ts';
@@ -115,7 +116,7 @@ function servingPods(centre: Centre): Workload[] {
   ] as const;
   return centre.edges.flatMap((edge) =>
     edge.models.map((model, which): Workload => {
-      const name = `vllm-${model.replaceAll('.', '-')}-${edge.id.replace('edge-', '')}`;
+      const name = deploymentName(model, edge.id);
       const nodes = centre.nodes.filter((node) => node.siteId === edge.id);
       const members = spans.flatMap(([startMs, endMs]) => {
         const set = random.hex(9);

@@ -1,7 +1,7 @@
 -- GPU time that the price book credits because the provider lost it, with the price at which it was charged.
 -- Grain: one period, tenant, site, workload, accelerator model, price, band, policy and rule
 -- Key: period, tenant_id, site_id, workload_id, product, price_id, band, policy_id, rule_id
--- Inputs: rtd_allocation_piece, rtd_price_match, fct_allocation, fct_allocation_claim, fct_sample_slice, ref_credit_rule, ref_site
+-- Inputs: rtd_fault, rtd_allocation_piece, rtd_price_match, fct_allocation, ref_site
 -- Columns:
 --   period varchar: yyyy-mm
 --   tenant_id varchar: who is billed
@@ -14,48 +14,9 @@
 --   rule_id varchar: credit rule
 --   quantity decimal(20,6) [GPU-hours]: credited, quantised half up
 --   records bigint: allocations that were hit
--- Rules: the last credited_ms before the fault are credited, once an allocation: the earliest fault counts; an Xid counts when its code appears on the accelerator while the allocation holds it.
+-- Rules: the last credited_ms before the fault of rtd_fault are credited.
 -- Source: SPEC 4
 with
-xid_faults as (
-  select
-    claims.allocation_id,
-    slices.xid,
-    min(slices.sampled_at_ms) as fault_ms
-  from fct_allocation_claim as claims
-  inner join fct_sample_slice as slices
-    on slices.site_id = claims.site_id
-    and slices.claim = claims.claim
-    and slices.hour_ms = claims.hour_ms
-    and slices.sampled_at_ms >= claims.start_ms
-    and slices.sampled_at_ms < claims.end_ms
-  where slices.xid > 0
-    and coalesce(slices.xid_before, 0) <> slices.xid
-  group by claims.allocation_id, slices.xid
-),
-hits as (
-  select allocations.allocation_id, rules.rule_id, rules.fault, rules.credited_ms, allocations.end_at_ms as fault_ms
-  from fct_allocation as allocations
-  inner join ref_credit_rule as rules
-    on rules.fault = allocations.fault
-    and allocations.end_at_ms >= rules.from_ms
-    and allocations.end_at_ms < rules.to_ms
-  where allocations.end_kind <> 'open'
-  union all
-  select xid_faults.allocation_id, rules.rule_id, rules.fault, rules.credited_ms, xid_faults.fault_ms
-  from xid_faults
-  inner join ref_credit_rule as rules
-    on rules.fault = 'xid'
-    and rules.xid = xid_faults.xid
-    and xid_faults.fault_ms >= rules.from_ms
-    and xid_faults.fault_ms < rules.to_ms
-),
-earliest as (
-  select
-    hits.*,
-    row_number() over (partition by allocation_id order by fault_ms, rule_id) as preference
-  from hits
-),
 credited as (
   select
     pieces.period,
@@ -67,13 +28,12 @@ credited as (
         * cast(least(pieces.end_ms, earliest.fault_ms) - greatest(pieces.start_ms, earliest.fault_ms - earliest.credited_ms) as decimal(38, 0)),
       cast(pieces.end_ms - pieces.start_ms as decimal(38, 0))
     ) as bigint) as gpu_ms
-  from earliest
+  from rtd_fault as earliest
   inner join rtd_allocation_piece as pieces
     on pieces.allocation_id = earliest.allocation_id
     and pieces.kind = 'gpu_hours'
     and pieces.start_ms < earliest.fault_ms
     and pieces.end_ms > earliest.fault_ms - earliest.credited_ms
-  where earliest.preference = 1
 )
 select
   credited.period,

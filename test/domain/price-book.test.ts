@@ -22,6 +22,11 @@ const TABLES: readonly ReferenceName[] = [
   'ref_exemption',
   'ref_token_policy',
   'ref_credit_rule',
+  'ref_pool_cost',
+  'ref_power_span',
+  'ref_release',
+  'ref_release_workload',
+  'ref_budget',
 ];
 
 function bookOf(text: string): PriceBook {
