@@ -44,6 +44,22 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import('./explain.ts')).explainCommand(),
   },
   { name: 'export', summary: 'the bill of a month as files', load: async () => (await import('./export.ts')).exportCommand() },
+  {
+    name: 'close',
+    summary: 'close a month: check, pin, rate, sign and issue its bill',
+    load: async () => (await import('./close.ts')).closeCommand(),
+  },
+  {
+    name: 'waive',
+    summary: 'answer for something that keeps a month from being closed',
+    load: async () => (await import('./waive.ts')).waiveCommand(),
+  },
+  {
+    name: 'verify',
+    summary: 'recompute a closed month without network to the same SHA-256',
+    load: async () => (await import('./verify.ts')).verifyCommand(),
+  },
+  { name: 'keys', summary: 'the key that signs bills', load: async () => (await import('./keys.ts')).keysCommand() },
   { name: 'query', summary: 'read-only SQL on facts and bills', load: async () => (await import('./query.ts')).queryCommand() },
   { name: 'shell', summary: 'an SQL prompt on facts and bills', load: async () => (await import('./shell.ts')).shellCommand() },
   { name: 'doctor', summary: 'checks engine, store and configuration', load: async () => (await import('./doctor.ts')).doctorCommand() },

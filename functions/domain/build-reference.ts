@@ -46,6 +46,8 @@ export function buildReferences(input: ReferenceInput, periods: readonly Period[
         sample_interval_ms: config.sampling.intervalMs,
         sample_carry_ms: config.sampling.intervalMs * config.sampling.carry,
         unmapped_as_is: config.tenants.unmapped === 'as_is',
+        // A close sets it.
+        correct_from_ms: null,
       },
     ],
     ref_tenant_key: (tenants?.tenants ?? []).flatMap(({ id, keys }) =>
@@ -79,6 +81,9 @@ export function buildReferences(input: ReferenceInput, periods: readonly Period[
       credited_ms: rule.creditedMs,
       ...fromTo(rule),
     })),
+    // What a close adds: see functions/close.
+    ref_promise: [],
+    ref_issued_line: [],
   };
 }
 

@@ -44,6 +44,37 @@ export interface Config {
   readonly limits: LimitOverrides;
   readonly sources: readonly LandingRule[];
   readonly defaultSite: string;
+  readonly close: CloseConfig;
+}
+
+/** A source at a site; null: any source of the site. */
+export interface SourceAtSite {
+  readonly source: string | null;
+  readonly siteId: string;
+}
+
+/** What a close asks for beyond the warehouse. Paths as typed. */
+export interface CloseConfig {
+  readonly signingKey: string;
+  readonly controlTotals: readonly string[];
+  readonly hourly: readonly SourceAtSite[];
+  readonly canary: { readonly tenantId: string; readonly perHour: number; readonly at: readonly SourceAtSite[] } | null;
+  readonly conflictsAllowed: number;
+  readonly correctMonths: number;
+}
+
+interface RawAtSite {
+  readonly source?: string;
+  readonly site: string;
+}
+
+interface RawClose {
+  readonly signing_key?: string;
+  readonly control_totals?: readonly string[];
+  readonly hourly?: readonly RawAtSite[];
+  readonly canary?: { readonly tenant: string; readonly per_hour?: number; readonly at: readonly RawAtSite[] };
+  readonly conflicts_allowed?: number;
+  readonly correct_months?: number;
 }
 
 interface RawRule {
@@ -69,6 +100,7 @@ interface RawConfig {
   readonly limits?: Readonly<Partial<Record<keyof typeof LIMIT_NAMES, number | string>>>;
   readonly sources?: readonly RawRule[];
   readonly default_site?: string;
+  readonly close?: RawClose;
 }
 
 const LIMIT_NAMES = {
@@ -142,6 +174,20 @@ function configOf(raw: RawConfig): Config {
       options: rule.options ?? {},
     })),
     defaultSite,
+    close: closeOf(raw.close ?? {}),
+  };
+}
+
+function closeOf(raw: RawClose): CloseConfig {
+  const atSite = ({ source, site }: RawAtSite): SourceAtSite => ({ source: source ?? null, siteId: site });
+  return {
+    signingKey: raw.signing_key ?? './kashi-signing-key.pem',
+    controlTotals: raw.control_totals ?? [],
+    hourly: (raw.hourly ?? []).map(atSite),
+    canary:
+      raw.canary === undefined ? null : { tenantId: raw.canary.tenant, perHour: raw.canary.per_hour ?? 1, at: raw.canary.at.map(atSite) },
+    conflictsAllowed: raw.conflicts_allowed ?? 0,
+    correctMonths: raw.correct_months ?? 13,
   };
 }
 
