@@ -81,7 +81,7 @@ export interface BillDocument {
   readonly period: string;
   readonly time_zone: string;
   readonly currency: string;
-  readonly state: 'provisional';
+  readonly state: 'provisional' | 'closed' | 'adjusted';
   readonly snapshot: number;
   readonly total: string;
   readonly bills: readonly TenantBill[];

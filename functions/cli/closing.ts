@@ -5,7 +5,9 @@ import { readBillObject } from '../close/bill-object.ts';
 import type { Equation } from '../close/equations.ts';
 import { type Evidence, readEvidence } from '../close/evidence.ts';
 import { type MonthPlan, monthsBefore } from '../close/make-pin.ts';
+import { monthAfter } from '../close/month-inputs.ts';
 import { readPin } from '../close/pin.ts';
+import { type Pending, pendingOf } from '../close/provisional.ts';
 import { type Rules, rulesOf } from '../close/rules.ts';
 import { closedMonths, readSignedBill, type SignedBill } from '../close/statement.ts';
 import type { StoredWaiver } from '../close/waiver.ts';
@@ -15,7 +17,7 @@ import { sumDecimals } from '../domain/money.ts';
 import { type Period, periodOf } from '../domain/period.ts';
 import { promisesOf } from '../domain/promise.ts';
 import type { ObjectStore } from '../ports.ts';
-import { type Centre, controlFiles, engineVersion, reviewedDocuments, sqlBundle } from './wiring.ts';
+import { type Centre, controlFiles, engineVersion, openEngineAt, reviewedDocuments, sqlBundle, trustedKey } from './wiring.ts';
 
 /** The rules of a month by the configuration as it is now. */
 export function currentRules(centre: Centre, month: Period): Rules {
@@ -110,7 +112,16 @@ export async function closedDocument(
   };
 }
 
-/** The month that would be closed next: the one after the last closed, or null while none is closed. */
+/** The corrections of closed months that the bill of this month would issue if it were closed now; none unless it is next. */
+export async function pendingIn(centre: Centre, period: string): Promise<Pending> {
+  const last = await lastClosed(centre.store);
+  if (last === null || monthAfter(last) !== period) return { lines: [], telescopes: [] };
+  return await pendingOf(centre.store, await planOf(centre, period), trustedKey(centre, null), (files, prelude) =>
+    openEngineAt(centre, files, { prelude }),
+  );
+}
+
+/** The last closed month, or null. */
 export async function lastClosed(store: ObjectStore): Promise<string | null> {
   return (await closedMonths(store)).at(-1) ?? null;
 }

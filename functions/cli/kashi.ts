@@ -9,7 +9,7 @@ interface Entry {
 }
 
 const COMMANDS: readonly Entry[] = [
-  { name: 'demo', summary: 'a small centre from raw logs to a printed bill', load: async () => (await import('./demo.ts')).demoCommand() },
+  { name: 'demo', summary: 'a small centre from raw logs to a closed bill', load: async () => (await import('./demo.ts')).demoCommand() },
   { name: 'init', summary: 'a commented configuration, ready to edit', load: async () => (await import('./init.ts')).initCommand() },
   {
     name: 'generate',

@@ -1,6 +1,6 @@
 /** Turns the command line into adapters: the only file of cli/ that imports them. */
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { csvSpool } from '../adapters/csv-spool.ts';
@@ -200,6 +200,11 @@ export async function openEngineAt(
 /** SQL as it lies beside the code: what a close pins. */
 export function sqlBundle(): SqlBundle {
   return { prelude: readPrelude('duckdb'), files: readSqlFiles() };
+}
+
+/** The program that leaves with an exported bill. */
+export function readVerifier(): Uint8Array {
+  return readFileSync(new URL('../close/verify-bill.mjs', import.meta.url));
 }
 
 /** Path of the private key: as configured, from the folder of kashi.yaml; without one, beside the warehouse. */

@@ -34,12 +34,7 @@ export interface IssuedLine extends BillLine {
 /** The bill of a month from its rated lines and the corrections of earlier ones. Lines in a total order. */
 export function closedBill(rules: Rules, rated: BillDocument, corrections: readonly IssuedLine[]): ClosedBill {
   const { centre, period, time_zone, start_ms, end_ms, currency } = rules.rates;
-  const tenants = [...new Set([...rated.bills.map(({ tenant_id }) => tenant_id), ...corrections.map(({ tenant_id }) => tenant_id)])].sort();
-  const bills = tenants.map((tenant_id): TenantBill => {
-    const own = rated.bills.find((bill) => bill.tenant_id === tenant_id)?.lines ?? [];
-    const lines = [...own, ...corrections.filter((line) => line.tenant_id === tenant_id).map(withoutTenant)];
-    return { tenant_id, total: total(lines.map(({ amount }) => amount)), lines };
-  });
+  const { bills, total } = withCorrections(rated, corrections);
   return {
     format: 'kashi.bill/1',
     centre,
@@ -49,17 +44,28 @@ export function closedBill(rules: Rules, rated: BillDocument, corrections: reado
     end_ms,
     currency,
     rules: { rates: rules.ratesSha256, sql: rules.sqlSha256 },
-    total: total(bills.map((bill) => bill.total)),
+    total,
     bills,
     unrated: rated.unrated,
   };
+}
+
+/** The document with corrections behind each tenant's own lines, and its sums made anew. */
+export function withCorrections(rated: BillDocument, corrections: readonly IssuedLine[]): BillDocument {
+  const tenants = [...new Set([...rated.bills.map(({ tenant_id }) => tenant_id), ...corrections.map(({ tenant_id }) => tenant_id)])].sort();
+  const bills = tenants.map((tenant_id): TenantBill => {
+    const own = rated.bills.find((bill) => bill.tenant_id === tenant_id)?.lines ?? [];
+    const lines = [...own, ...corrections.filter((line) => line.tenant_id === tenant_id).map(withoutTenant)];
+    return { tenant_id, total: sum(lines.map(({ amount }) => amount)), lines };
+  });
+  return { ...rated, total: sum(bills.map((bill) => bill.total)), bills };
 }
 
 function withoutTenant({ tenant_id: _tenant, ...line }: IssuedLine): BillLine {
   return line;
 }
 
-function total(amounts: readonly string[]): string {
+function sum(amounts: readonly string[]): string {
   return sumDecimals(amounts, 2);
 }
 

@@ -38,13 +38,7 @@ export async function rateMonth<T>(
 ): Promise<T> {
   const engines = new Engines(openEngine);
   try {
-    const corrections: IssuedLine[] = [];
-    const telescopes: Telescope[] = [];
-    for (const earlier of inputs.corrections) {
-      const { lines, telescope } = await correctMonth(earlier, inputs, engines);
-      corrections.push(...lines);
-      telescopes.push(telescope);
-    }
+    const { lines: corrections, telescopes } = await correctMonths(inputs, engines);
     const { rules } = inputs;
     const warehouse = await engines.over(inputs.files, rules.sql.prelude);
     await loadRules(warehouse, rules, promises, []);
@@ -56,6 +50,30 @@ export async function rateMonth<T>(
   } finally {
     await engines.close();
   }
+}
+
+/** The corrections that the inputs lead to, without rating the month itself. */
+export async function pendingCorrections(
+  inputs: MonthInputs,
+  openEngine: OpenEngine,
+): Promise<{ readonly lines: readonly IssuedLine[]; readonly telescopes: readonly Telescope[] }> {
+  const engines = new Engines(openEngine);
+  try {
+    return await correctMonths(inputs, engines);
+  } finally {
+    await engines.close();
+  }
+}
+
+async function correctMonths(inputs: MonthInputs, engines: Engines): Promise<{ lines: IssuedLine[]; telescopes: Telescope[] }> {
+  const lines: IssuedLine[] = [];
+  const telescopes: Telescope[] = [];
+  for (const earlier of inputs.corrections) {
+    const corrected = await correctMonth(earlier, inputs, engines);
+    lines.push(...corrected.lines);
+    telescopes.push(corrected.telescope);
+  }
+  return { lines, telescopes };
 }
 
 /** The correction lines of one earlier month, cause by cause; together they make issued equal to recomputed. */
