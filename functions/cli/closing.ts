@@ -4,8 +4,9 @@ import { readAdjustments } from '../close/adjustments.ts';
 import { readBillObject } from '../close/bill-object.ts';
 import type { Equation } from '../close/equations.ts';
 import { type Evidence, readEvidence } from '../close/evidence.ts';
-import { type MonthPlan, monthsBefore } from '../close/make-pin.ts';
+import { type MonthPlan, monthsBefore, pinnedCorrections } from '../close/make-pin.ts';
 import { monthAfter } from '../close/month-inputs.ts';
+import { readOrders } from '../close/order.ts';
 import { readPin } from '../close/pin.ts';
 import { type Pending, pendingOf } from '../close/provisional.ts';
 import { type Rules, rulesOf } from '../close/rules.ts';
@@ -13,6 +14,7 @@ import { closedMonths, readSignedBill, type SignedBill } from '../close/statemen
 import type { StoredWaiver } from '../close/waiver.ts';
 import { PARSER_VERSION } from '../contract.ts';
 import { buildReference } from '../domain/build-reference.ts';
+import { KashiError } from '../domain/errors.ts';
 import { sumDecimals } from '../domain/money.ts';
 import { type Period, periodOf } from '../domain/period.ts';
 import { promisesOf } from '../domain/promise.ts';
@@ -119,6 +121,23 @@ export async function pendingIn(centre: Centre, period: string): Promise<Pending
   return await pendingOf(centre.store, await planOf(centre, period), trustedKey(centre, null), (files, prelude) =>
     openEngineAt(centre, files, { prelude }),
   );
+}
+
+/** The rules by which the next close would rate a closed month, by hash: of its close, or of its last order. Errors: KashiError conflict when it is out of reach. */
+export async function inForce(centre: Centre, period: string): Promise<{ rates: string; sql: string }> {
+  const { store, config } = centre;
+  const last = await lastClosed(store);
+  const pin = last === null ? null : ((await readPin(store, last))?.pin ?? null);
+  const known = pin === null ? [] : pinnedCorrections(pin, config.close.correctMonths);
+  const own = known.find((one) => one.period === period);
+  if (own === undefined)
+    throw new KashiError('conflict', 'corrections do not reach back to this month', {
+      where: period,
+      allowed: known.map((one) => one.period).join(', '),
+      hint: 'close.correct_months in kashi.yaml says how far they reach',
+    });
+  const pending = (await readOrders(store, period, null)).filter(({ number }) => number > own.orders_done).at(-1);
+  return pending ?? own;
 }
 
 /** The last closed month, or null. */

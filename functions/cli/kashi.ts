@@ -59,6 +59,11 @@ const COMMANDS: readonly Entry[] = [
     summary: 'recompute a closed month without network to the same SHA-256',
     load: async () => (await import('./verify.ts')).verifyCommand(),
   },
+  {
+    name: 'correct',
+    summary: 'corrections of a closed month, and orders to rate it by other rules',
+    load: async () => (await import('./correct.ts')).correctCommand(),
+  },
   { name: 'keys', summary: 'the key that signs bills', load: async () => (await import('./keys.ts')).keysCommand() },
   { name: 'query', summary: 'read-only SQL on facts and bills', load: async () => (await import('./query.ts')).queryCommand() },
   { name: 'shell', summary: 'an SQL prompt on facts and bills', load: async () => (await import('./shell.ts')).shellCommand() },

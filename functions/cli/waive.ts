@@ -15,7 +15,7 @@ interface WaiveOptions extends CommonOptions {
 }
 
 /** What can be waived: the names that `kashi close` prints. */
-const KINDS = ['held', 'unrated', 'control', 'canary', 'hourly', 'gap', 'incomplete', 'conflicts'];
+const KINDS = ['held', 'unrated', 'control', 'canary', 'hourly', 'gap', 'incomplete', 'conflicts', 'earlier'];
 
 export function waiveCommand(): Command {
   return withCentreOptions(

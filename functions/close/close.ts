@@ -18,7 +18,7 @@ import { brokenEquations, type Hindrance } from './gate.ts';
 import { billKey, configKey } from './keys.ts';
 import { checkTurn, type MonthPlan, makePin } from './make-pin.ts';
 import { type MonthInputs, resolveInputs, resolvePin } from './month-inputs.ts';
-import { type GateFacts, type Pin, putPin, readPin, type StoredPin, sameInputs } from './pin.ts';
+import { type GateFacts, gateSettings, type Pin, putPin, readPin, type StoredPin, sameInputs } from './pin.ts';
 import { type OpenEngine, rateMonth } from './rate-month.ts';
 import { bytesOf, readHashed, storeRules } from './rules.ts';
 import { signRecord } from './signed.ts';
@@ -162,7 +162,7 @@ async function judge(
   onStep(`checksums of ${inputs.files.length} files`);
   await verifyFiles(store, inputs.files);
   onStep('rate and check');
-  const evaluated = await evaluate(store, inputs, promises, pin.conflicts_allowed, waivers, dependencies.openEngine);
+  const evaluated = await evaluate(store, inputs, promises, gateSettings(pin), waivers, dependencies.openEngine);
   dependencies.crash?.('close.midRate');
   onStep('rate again on the twin');
   const twin = await rateMonth(inputs, promises, dependencies.openTwin, async ({ bill }) => bill);

@@ -7,7 +7,7 @@ import type { CheckResult } from '../warehouse/run.ts';
 import type { ClosedBill } from './bill-object.ts';
 import { accountOf, type Equation } from './equations.ts';
 import { type SourceHours, sourceHours } from './evidence.ts';
-import { brokenEquations, type Hindrance, hindrances } from './gate.ts';
+import { brokenEquations, type Hindrance, hindrances, usageBefore } from './gate.ts';
 import type { MonthInputs } from './month-inputs.ts';
 import { type OpenEngine, rateMonth } from './rate-month.ts';
 import { bytesOf } from './rules.ts';
@@ -29,7 +29,7 @@ export async function evaluate(
   store: ObjectStore,
   inputs: MonthInputs,
   promises: readonly ReferenceRow[],
-  conflictsAllowed: number,
+  { conflictsAllowed, isFirst }: { readonly conflictsAllowed: number; readonly isFirst: boolean },
   waivers: ReadonlyMap<string, StoredWaiver>,
   openEngine: OpenEngine,
 ): Promise<Evaluated> {
@@ -45,6 +45,7 @@ export async function evaluate(
       checks: account.checks,
       hours: await sourceHours(warehouse, rated.bill),
       hindrances: [
+        ...(await usageBefore(warehouse, rated.bill, isFirst)),
         ...(await hindrances(store, inputs.snapshot, rated.bill, account, warehouse, conflictsAllowed)),
         // A control total that differs is named hour by hour above, where it can be waived.
         ...brokenEquations(account.equations.filter(({ name }) => name !== 'control')),

@@ -35,6 +35,24 @@ export async function hindrances(
   ];
 }
 
+/** A chain begins once: usage before its first month would never be on a bill. Nothing when a month is closed already. */
+export async function usageBefore(
+  warehouse: Warehouse,
+  month: Pick<ClosedBill, 'period' | 'start_ms'>,
+  isFirst: boolean,
+): Promise<Hindrance[]> {
+  if (!isFirst) return [];
+  const { rows } = await warehouse.query(
+    `select min(at_ms) from (
+      select min(event_at_ms) as at_ms from fct_token_usage union all select min(start_at_ms) as at_ms from fct_allocation
+    ) as firsts`,
+  );
+  const first = rows[0]?.[0] ?? null;
+  if (first === null || Number(first) >= month.start_ms) return [];
+  const problem = `usage from ${iso(first)} on lies before ${month.period}, the first month to be closed; no bill will charge it. Close the earlier month first`;
+  return [{ subject: `earlier:${month.period}`, problem, waivable: true }];
+}
+
 /** Equations that do not hold; none can be waived. */
 export function brokenEquations(equations: readonly Equation[]): Hindrance[] {
   return equations

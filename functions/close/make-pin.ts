@@ -79,7 +79,7 @@ export async function makePin(
 /** Every closed month that corrections still reach, with the rules in force for it and a pending order. */
 async function correctionsOf(
   store: ObjectStore,
-  { period, correctMonths }: MonthPlan,
+  { correctMonths }: MonthPlan,
   chain: readonly SignedBill[],
   trusted: string | null,
 ): Promise<PinnedCorrection[]> {
@@ -87,23 +87,26 @@ async function correctionsOf(
   if (last === undefined) return [];
   const before = await readPin(store, last.value.period);
   if (before === null) return [];
-  const oldest = monthsBefore(period, correctMonths);
+  return await Promise.all(
+    pinnedCorrections(before.pin, correctMonths).map(async (one) => {
+      const pending = (await readOrders(store, one.period, trusted)).filter(({ number }) => number > one.orders_done).at(-1);
+      if (pending === undefined) return one;
+      const { number, sha256, cause, rates, sql } = pending;
+      return { ...one, order: { number, sha256, cause, rates, sql } };
+    }),
+  );
+}
+
+/** The closed months that the close after this pin may correct, with the rules in force for each when this pin was made. */
+export function pinnedCorrections(pin: Pin, correctMonths: number): PinnedCorrection[] {
+  const oldest = monthsBefore(monthAfter(pin.period), correctMonths);
   const inForce: PinnedCorrection[] = [
-    ...before.pin.corrections.map((one) =>
+    ...pin.corrections.map((one) =>
       one.order === null ? one : { ...one, rates: one.order.rates, sql: one.order.sql, orders_done: one.order.number, order: null },
     ),
-    { period: last.value.period, rates: before.pin.rates, sql: before.pin.sql, orders_done: 0, order: null },
+    { period: pin.period, rates: pin.rates, sql: pin.sql, orders_done: 0, order: null },
   ];
-  return await Promise.all(
-    inForce
-      .filter((one) => one.period >= oldest)
-      .map(async (one) => {
-        const pending = (await readOrders(store, one.period, trusted)).filter(({ number }) => number > one.orders_done).at(-1);
-        if (pending === undefined) return one;
-        const { number, sha256, cause, rates, sql } = pending;
-        return { ...one, order: { number, sha256, cause, rates, sql } };
-      }),
-  );
+  return inForce.filter((one) => one.period >= oldest);
 }
 
 /** Example: ('2027-01', 13) → '2025-12'. */

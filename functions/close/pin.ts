@@ -76,6 +76,11 @@ export async function putPin(store: ObjectStore, pin: Pin): Promise<StoredPin> {
   return stands;
 }
 
+/** What the pin says about the gate. */
+export function gateSettings({ conflicts_allowed, previous }: Pin): { conflictsAllowed: number; isFirst: boolean } {
+  return { conflictsAllowed: conflicts_allowed, isFirst: previous === null };
+}
+
 /** True when two pins lead to the same bill: they may differ in when they were made and in what was waived. */
 export function sameInputs(left: Pin, right: Pin): boolean {
   const inputs = ({ pinned_at_ms: _at, gate: _gate, waivers: _waivers, ...rest }: Pin): string => sha256Hex(seal(rest));

@@ -109,7 +109,7 @@ async function correctMonth(
 }
 
 const CORRECTIONS = `select * from bill_correction
-  order by tenant_id, kind, site_id, sku, workload_id, image_digest, price_id, band, tier_no, line_id, list_unit_price, factor, part`;
+  order by tenant_id, kind, site_id, sku, workload_id, image_digest, price_id, band, tier_no, line_id, quantity, list_unit_price, factor, part`;
 
 /** Loads a month's rules into an engine; every model is computed anew after it. */
 async function loadRules(

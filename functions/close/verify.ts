@@ -17,7 +17,7 @@ import { verifyFiles } from './files.ts';
 import { billKey, configKey, pinKey } from './keys.ts';
 import { type MonthInputs, resolvePin } from './month-inputs.ts';
 import { readOrders } from './order.ts';
-import { type Pin, readPin } from './pin.ts';
+import { gateSettings, type Pin, readPin } from './pin.ts';
 import type { OpenEngine } from './rate-month.ts';
 import { readHashed, readHashedBytes } from './rules.ts';
 import { readChain, type SignedBill } from './statement.ts';
@@ -115,7 +115,7 @@ async function recompute(
   const waivers = await pinnedWaivers(store, pin, key);
   note('configuration', `${pin.documents.length} reviewed files, rates, SQL, ${waivers.size} ${waivers.size === 1 ? 'waiver' : 'waivers'}`);
 
-  const again = await evaluate(store, inputs, promises, pin.conflicts_allowed, waivers, openEngine);
+  const again = await evaluate(store, inputs, promises, gateSettings(pin), waivers, openEngine);
   compareEquations(evidence, again.equations, value.period);
   note('recomputed', `bill ${again.billSha256}`);
   return again.billSha256;
