@@ -1,7 +1,7 @@
 /** A small centre that lives through months: files land, months are closed, corrected, verified. Everything real, on a temporary disk. */
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { type CloseOptions, type CloseOutcome, closeCentre } from '../../functions/cli/close.ts';
 import { ingestInto } from '../../functions/cli/ingest.ts';
 import { type Centre, landedObjects, openCentre, openEngineAt, trustedKey } from '../../functions/cli/wiring.ts';
@@ -46,7 +46,7 @@ export function centreIn(directory: string, situation: string | null): LivingCen
       const landed = paths.map((path) => {
         const target = join(directory, 'landing', basename(path));
         mkdirSync(join(directory, 'landing'), { recursive: true });
-        cpSync(join(situation ?? '', path), target, { recursive: true });
+        cpSync(resolve(situation ?? '', path), target, { recursive: true });
         touchAll(target, LANDED);
         return target;
       });
