@@ -121,7 +121,10 @@ async function judgeCandidate(dependencies: CloseDependencies, plan: MonthPlan, 
   const snapshot = await requireSnapshot(store);
   const pin = await makePin(store, plan, snapshot, chain, gate.facts, clock.now(), signer.publicKey);
   const inputs = await resolveInputs(store, pin, plan.rules, signer.publicKey);
-  const waivers = await readWaivers(store, plan.period, signer.publicKey);
+  const before = pin.previous === null ? null : await readPin(store, pin.previous.period);
+  // A file that was answered for last month is still held, and nobody is asked twice.
+  const carried = before === null ? [] : await pinnedWaivers(store, before.pin, signer.publicKey);
+  const waivers = new Map([...carried, ...(await readWaivers(store, plan.period, signer.publicKey))]);
   const judged = await judge(dependencies, pin, inputs, plan.promises, waivers, gate.hindrances, chain);
   const used = judged.waivers.map(({ key, sha256 }) => ({ key, sha256 }));
   return { ...judged, pin: { ...pin, waivers: used } };

@@ -10,6 +10,7 @@ import { writeClosedFiles } from '../../functions/cli/export.ts';
 import { readClosed, VERIFIER } from '../../functions/cli/proof.ts';
 import { waiveAll } from '../../functions/cli/waive.ts';
 import { createCentreKey } from '../../functions/cli/wiring.ts';
+import type { VerifyReport } from '../../functions/close/verify.ts';
 import { type LivingCentre, livingCentre } from './support.ts';
 
 const SITUATION = join(import.meta.dirname, 'situations', 'unknown-team-waived-then-mapped');
@@ -29,7 +30,8 @@ before(async () => {
   assert.equal(refused.state, 'refused');
   const what = refused.state === 'refused' ? refused.hindrances.map(({ subject }) => subject) : [];
   await waiveAll(living.open(), '2025-10', what, { by: 'Li Wei', reason: 'not charged' });
-  assert.equal((await living.close('2025-10')).state, 'closed');
+  const first = await living.close('2025-10');
+  assert.equal(first.state, 'closed', JSON.stringify(first.state === 'refused' ? first.hindrances : ''));
   living.use('tenants-2.yaml', 'tenants.yaml');
   await orderCorrection(living.open(), '2025-10', 'Li Wei', 'team found');
   assert.equal((await living.close('2025-11')).state, 'closed');
@@ -41,8 +43,7 @@ before(async () => {
   await writeClosedFiles(centre, closed, { format: 'csv', directory: exported, tenant: null });
 });
 after(() => {
-  living.remove();
-  other.remove();
+  for (const one of [living, other] as (LivingCentre | undefined)[]) one?.remove();
   rmSync(exported, { recursive: true, force: true });
 });
 
@@ -73,6 +74,11 @@ function places(bytes: number): number[] {
   );
 }
 
+/** What verifying says of the month that corrects, else of the corrected one: some objects, such as its waivers, belong to that alone. */
+async function problemFound(): Promise<VerifyReport['problem']> {
+  return (await living.verify('2025-11')).problem ?? (await living.verify('2025-10')).problem;
+}
+
 describe('verify', () => {
   test('matches while nothing is changed', async () => {
     assert.equal((await living.verify('2025-11')).matches, true);
@@ -97,16 +103,8 @@ describe('verify', () => {
       assert.ok(files.length > 0);
       for (const file of files) {
         for (const place of places(readFileSync(file).length)) {
-          // A waiver belongs to the month for which it was given; the chain, to every month.
-          const periods = ['2025-11', '2025-10'];
-          const reports = await flipped(
-            file,
-            place,
-            async () => await Promise.all(periods.map(async (period) => await living.verify(period))),
-          );
-          const caught = reports.filter(({ matches }) => !matches);
-          assert.ok(caught.length > 0, `${file} at ${place}`);
-          for (const { problem } of caught) assert.ok((problem?.message ?? '') !== '', 'and named');
+          const problem = await flipped(file, place, problemFound);
+          assert.ok(problem !== null && problem.message !== '', `${file} at ${place}`);
         }
       }
     });
@@ -117,12 +115,9 @@ describe('verify', () => {
       for (const file of filesBelow(join(living.directory, 'warehouse', part))) {
         const bytes = readFileSync(file);
         rmSync(file);
-        const reports = [await living.verify('2025-11'), await living.verify('2025-10')];
+        const problem = await problemFound();
         writeFileSync(file, bytes);
-        assert.ok(
-          reports.some(({ matches }) => !matches),
-          file,
-        );
+        assert.notEqual(problem, null, file);
       }
     });
   }
