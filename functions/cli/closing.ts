@@ -2,10 +2,11 @@
 import type { BillDocument } from '../billing/bill-document.ts';
 import { readAdjustments } from '../close/adjustments.ts';
 import { readBillObject } from '../close/bill-object.ts';
+import { closedModelLines, tableSql } from '../close/closed-tables.ts';
 import type { Equation } from '../close/equations.ts';
 import { type Evidence, readEvidence } from '../close/evidence.ts';
 import { type MonthPlan, monthsBefore, pinnedCorrections } from '../close/make-pin.ts';
-import { monthAfter } from '../close/month-inputs.ts';
+import { monthAfter, resolvePin } from '../close/month-inputs.ts';
 import { readOrders } from '../close/order.ts';
 import { readPin } from '../close/pin.ts';
 import { type Pending, pendingOf } from '../close/provisional.ts';
@@ -14,11 +15,12 @@ import { closedMonths, readSignedBill, type SignedBill } from '../close/statemen
 import type { StoredWaiver } from '../close/waiver.ts';
 import { PARSER_VERSION } from '../contract.ts';
 import { buildReference } from '../domain/build-reference.ts';
-import { KashiError } from '../domain/errors.ts';
+import { assert, KashiError } from '../domain/errors.ts';
 import { sumDecimals } from '../domain/money.ts';
 import { type Period, periodOf } from '../domain/period.ts';
 import { promisesOf } from '../domain/promise.ts';
-import type { ObjectStore } from '../ports.ts';
+import type { ObjectStore, Warehouse } from '../ports.ts';
+import type { Model } from '../warehouse/model.ts';
 import { type Centre, controlFiles, engineVersion, openEngineAt, reviewedDocuments, sqlBundle, trustedKey } from './wiring.ts';
 
 /** The rules of a month by the configuration as it is now. */
@@ -138,6 +140,48 @@ export async function inForce(centre: Centre, period: string): Promise<{ rates: 
     });
   const pending = (await readOrders(store, period, null)).filter(({ number }) => number > own.orders_done).at(-1);
   return pending ?? own;
+}
+
+/**
+ * The engine as it stood when a bill was made: its snapshot and rules; for a month that the bill corrects, what that month is rated to since.
+ * Errors: KashiError store_corrupt.
+ */
+export async function withPinned<T>(
+  centre: Centre,
+  period: string,
+  corrected: string | null,
+  use: (warehouse: Warehouse, models: readonly Model[]) => Promise<T>,
+): Promise<T> {
+  const stored = await readPin(centre.store, period);
+  assert(stored !== null, `${period} has a bill and no pin`);
+  const inputs = await resolvePin(centre.store, stored.pin, null);
+  const stage = inputs.corrections.find((one) => one.period === corrected)?.stages.at(-1);
+  const { files, rules } = stage ?? inputs;
+  const warehouse = await openEngineAt(centre, files, { prelude: rules.sql.prelude });
+  try {
+    await warehouse.loadReference(rules.rates.reference);
+    return await use(warehouse, rules.models);
+  } finally {
+    await warehouse.close();
+  }
+}
+
+/** The models with bill_line as it was issued for closed months, corrections included, and as it is rated for the others. */
+export async function issuedModels({ store }: Centre, models: readonly Model[]): Promise<readonly Model[]> {
+  const months = await closedMonths(store);
+  if (months.length === 0) return models;
+  const issued: string[] = [];
+  for (const month of months) {
+    const signed = await readSignedBill(store, month, null);
+    if (signed !== null) issued.push(tableSql(closedModelLines(await readBillObject(store, signed.value.bill))));
+  }
+  return models.map((model) => {
+    if (model.name !== 'bill_line') return model;
+    const columns = model.columns.map(({ name }) => name).join(', ');
+    const names = months.map((month) => `'${month}'`).join(', ');
+    const rated = `select ${columns} from (${model.sql}) as rated where period not in (${names})`;
+    return { ...model, sql: [rated, ...issued.map((table) => `select ${columns} from (${table}) as issued`)].join('\nunion all\n') };
+  });
 }
 
 /** The last closed month, or null. */

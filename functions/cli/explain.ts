@@ -2,11 +2,14 @@
 import { Command } from 'commander';
 import type { TextRecord } from '../billing/bill-document.ts';
 import { type Explanation, explainLine } from '../billing/explain.ts';
+import { type FoundLine, findClosedLine } from '../close/explain-correction.ts';
+import { sumDecimals } from '../domain/money.ts';
 import { defineModels } from '../warehouse/run.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
-import { grouped, printJson, printLines, tableLines } from './output.ts';
+import { withPinned } from './closing.ts';
+import { grouped, groupedDecimal, printJson, printLines, tableLines, visible } from './output.ts';
 import { withSession } from './session.ts';
-import { openCentre } from './wiring.ts';
+import { type Centre, openCentre } from './wiring.ts';
 
 interface ExplainOptions extends CommonOptions {
   readonly period?: string;
@@ -21,14 +24,70 @@ export function explainCommand(): Command {
   )
     .addHelpText('after', '\nExample:\n  kashi explain 3f9a0c1d2e4b5a67 --period 2026-10')
     .action(async (lineId: string, options: ExplainOptions) => {
-      await withSession(openCentre(options), options.period ?? null, async ({ warehouse, models }) => {
-        await defineModels(warehouse, models, ['bill_line']);
-        const explanation = await explainLine(warehouse, lineId);
-        if (options.json === true) printJson(explanation);
-        else printLines(explanationLines(explanation));
-      });
+      const centre = openCentre(options);
+      const found = await findClosedLine(centre.store, lineId);
+      const explanation = found === null ? await explainLive(centre, lineId, options.period ?? null) : await explainClosed(centre, found);
+      if (options.json === true) printJson(found === null ? explanation : { ...explanation, closed: found });
+      else printLines([...(found === null ? [] : closedLineLines(found)), ...(explanation === null ? [] : explanationLines(explanation))]);
     });
 }
+
+/** From the newest snapshot: a line of a bill that is not closed. */
+async function explainLive(centre: Centre, lineId: string, period: string | null): Promise<Explanation> {
+  return await withSession(centre, period, async ({ warehouse, models }) => {
+    await defineModels(warehouse, models, ['bill_line']);
+    return await explainLine(warehouse, lineId);
+  });
+}
+
+/** From what was pinned: the line, or for a correction the line that it corrects as it is rated now; null when nothing is left of that. */
+async function explainClosed(centre: Centre, { period, line, correction }: FoundLine): Promise<Explanation | null> {
+  return await withPinned(centre, period, correction?.charge_period ?? null, async (warehouse, models) => {
+    await defineModels(warehouse, models, ['bill_line']);
+    const id = correction?.corrects_line_id ?? line.line_id;
+    const { rows } = await warehouse.query('select 1 from bill_line where line_id = ?', [id]);
+    return rows.length === 0 ? null : await explainLine(warehouse, id);
+  });
+}
+
+/** Where the line stands; for a correction, what it repairs and how everything issued adds up. */
+function closedLineLines({ period, bill, line, correction }: FoundLine): string[] {
+  if (correction === null) return [`On the closed bill of ${period} (SHA-256 ${bill.slice(0, 16)}…).`, ''];
+  const { charge_period, corrects_line_id, cause, corrected, issued, order } = correction;
+  const rows = issued.map(({ period: month, line: one }) => [
+    month,
+    one.line_id,
+    one.cause ?? 'bill',
+    one.part ?? '',
+    one.quantity,
+    one.unit_price,
+    groupedDecimal(one.amount),
+  ]);
+  const total = sumDecimals(
+    issued.map(({ line: one }) => one.amount),
+    2,
+  );
+  return [
+    `Correction ${line.line_id} on the closed bill of ${period} for ${line.tenant_id}: ${line.quantity} × ${line.unit_price} = ${line.amount}`,
+    `It repairs line ${corrects_line_id} of ${charge_period}${corrected === null ? ', which that bill did not have' : ''}: ${CAUSES[cause] ?? cause}.`,
+    ...(order === null
+      ? []
+      : [`Order ${order.number}, by ${order.ordered_by} on ${new Date(order.ordered_at_ms).toISOString()}: ${visible(order.reason)}`]),
+    '',
+    `Issued for line ${corrects_line_id} of ${charge_period}, which adds up to ${groupedDecimal(total)}:`,
+    ...tableLines(['bill', 'line', 'cause', 'part', 'quantity', 'unit price', 'amount'], rows, new Set([4, 5, 6])),
+    '',
+    ...(corrected === null || total !== '0.00' ? [`What line ${corrects_line_id} is rated to since:`] : []),
+  ];
+}
+
+const CAUSES: Readonly<Record<string, string>> = {
+  late: 'data came after the month was closed',
+  reparse: 'data was read again after the month was closed',
+  rerate: 'the month was ordered to be rated at other prices or rules',
+  capacity_fix: 'the month was ordered to be rated with another inventory',
+  tenant_fix: 'the month was ordered to be rated with another tenant map',
+};
 
 export function explanationLines({
   line,

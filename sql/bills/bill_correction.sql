@@ -4,7 +4,7 @@
 -- Inputs: bill_line, ref_issued_line
 -- Columns:
 --   line_id varchar: line of the period's bill that is corrected
---   part varchar: difference; or reversal and restatement, where the rounded amounts differ by other than the rounded difference
+--   part varchar: difference; or reversal and restatement, where the price changed or the rounded amounts differ by other than the rounded difference
 --   tenant_id varchar: who is billed
 --   kind varchar: kind of the corrected line
 --   site_id varchar: site
@@ -83,7 +83,8 @@ changed as (
   select
     beside.*,
     cast(recomputed_quantity - issued_quantity as decimal(20, 6)) as more_quantity,
-    cast(recomputed_amount - issued_amount as decimal(38, 2)) as more_amount
+    cast(recomputed_amount - issued_amount as decimal(38, 2)) as more_amount,
+    count(*) over (partition by line_id) as prices
   from beside
   where recomputed_quantity <> issued_quantity or recomputed_amount <> issued_amount
 ),
@@ -94,7 +95,15 @@ judged as (
   from changed
 ),
 parts as (
-  select judged.*, 'difference' as part, more_quantity as quantity, more_amount as amount
+  select
+    judged.*,
+    case
+      when prices > 1 and recomputed_quantity = cast(0 as decimal(20, 6)) then 'reversal'
+      when prices > 1 and issued_quantity = cast(0 as decimal(20, 6)) then 'restatement'
+      else 'difference'
+    end as part,
+    more_quantity as quantity,
+    more_amount as amount
   from judged
   where is_one_line
   union all
