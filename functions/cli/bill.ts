@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { type BillDocument, type BillLine, readBill } from '../billing/bill-document.ts';
 import { withCorrections } from '../close/bill-object.ts';
 import { equationText } from '../close/equations.ts';
+import { periodOf } from '../domain/period.ts';
 import { type CheckResult, defineModels, runChecks } from '../warehouse/run.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
 import { summaryOf, waiverLines } from './close.ts';
@@ -28,6 +29,7 @@ export function billCommand(): Command {
     )
     .action(async (period: string, options: BillOptions) => {
       const centre = openCentre(options);
+      periodOf(period, centre.config.timeZone);
       const closed = await closedDocument(centre.store, period, options.tenant ?? null, trustedKey(centre, null));
       if (closed !== null) {
         if (options.json === true) printJson(closed);

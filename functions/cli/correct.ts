@@ -41,6 +41,7 @@ order, which is signed and numbered. The corrections are lines of the next bill,
     )
     .action(async (period: string, options: CorrectOptions) => {
       const centre = openCentre(options);
+      periodOf(period, centre.config.timeZone);
       const order =
         options.by === undefined && options.reason === undefined
           ? null

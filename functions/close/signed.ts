@@ -55,16 +55,7 @@ export async function signRecord(signer: Signer, value: object): Promise<Uint8Ar
  * changed since, not who signed. Errors: KashiError store_corrupt naming the key for a changed byte, another key or a wrong signature.
  */
 export function openRecord<T>(bytes: Uint8Array, key: string, trusted: string | null): Signed<T> {
-  let record: SignedRecord;
-  let isCanonical: boolean;
-  try {
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-    record = JSON.parse(text) as SignedRecord;
-    isCanonical = canonicalJson(record) === text;
-  } catch (error) {
-    throw corrupt(key, 'no signed record', error);
-  }
-  if (!isCanonical) throw corrupt(key, 'other bytes than were signed');
+  const record = parseRecord(bytes, key);
   if (trusted !== null && keyOf(record, key) !== keyIdOf(trusted)) {
     throw new KashiError('store_corrupt', 'a record is signed by another key', {
       where: key,
@@ -81,6 +72,23 @@ export function openRecord<T>(bytes: Uint8Array, key: string, trusted: string | 
     signature: record.signature,
     sha256: sha256Hex(bytes),
   };
+}
+
+/** The record, when its bytes are exactly how it is written: these five texts, in this order, and nothing else. */
+function parseRecord(bytes: Uint8Array, key: string): SignedRecord {
+  let found: Partial<SignedRecord>;
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    found = JSON.parse(text) as Partial<SignedRecord>;
+  } catch (error) {
+    throw corrupt(key, 'no signed record', error);
+  }
+  const members = ['algorithm', 'key_id', 'public_key', 'signature', 'text'] as const;
+  if (members.some((name) => typeof found?.[name] !== 'string')) throw corrupt(key, 'no signed record');
+  const record = Object.fromEntries(members.map((name) => [name, found[name]])) as unknown as SignedRecord;
+  if (canonicalJson(record) !== text) throw corrupt(key, 'other bytes than were written');
+  return record;
 }
 
 function keyOf(record: SignedRecord, key: string): string {

@@ -74,7 +74,10 @@ function splitAnew(landing: string): void {
 /** Whole bills would hide what differs. */
 function linesOnlyIn(here: string, there: string): { here: string[]; there: string[] } {
   const lines = (text: string): string[] => text.split(/(?<=\}),/);
-  return { here: lines(here).filter((line) => !lines(there).includes(line)), there: lines(there).filter((line) => !lines(here).includes(line)) };
+  return {
+    here: lines(here).filter((line) => !lines(there).includes(line)),
+    there: lines(there).filter((line) => !lines(here).includes(line)),
+  };
 }
 
 test('split, reversed, sent twice and ingested in five rounds, a month closes to the same SHA-256', async () => {
