@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { type BillDocument, type BillLine, readBill } from '../billing/bill-document.ts';
 import { withCorrections } from '../close/bill-object.ts';
-import { equationText } from '../close/equations.ts';
+import { equationText } from '../close/equation.ts';
 import { periodOf } from '../domain/period.ts';
 import { type CheckResult, defineModels, runChecks } from '../warehouse/run.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';

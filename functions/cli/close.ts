@@ -1,8 +1,9 @@
 /** `kashi close <yyyy-mm>`: the month's bill, final, signed, provable. */
 import { Command } from 'commander';
-import { type CloseCrashPoint, type Closed, closeMonth, type Gate, type Refused } from '../close/close.ts';
-import { equationText } from '../close/equations.ts';
+import { type Closed, closeMonth, type Refused } from '../close/close.ts';
+import { equationText } from '../close/equation.ts';
 import type { Hindrance } from '../close/gate.ts';
+import type { CloseCrashPoint, Gate } from '../close/judge.ts';
 import { closedMonths } from '../close/statement.ts';
 import { KashiError } from '../domain/errors.ts';
 import { periodOf } from '../domain/period.ts';

@@ -3,7 +3,7 @@ import type { BillDocument } from '../billing/bill-document.ts';
 import { readAdjustments } from '../close/adjustments.ts';
 import { readBillObject } from '../close/bill-object.ts';
 import { closedModelLines, tableSql } from '../close/closed-tables.ts';
-import type { Equation } from '../close/equations.ts';
+import type { Equation } from '../close/equation.ts';
 import { type Evidence, readEvidence } from '../close/evidence.ts';
 import { type MonthPlan, monthsBefore, pinnedCorrections } from '../close/make-pin.ts';
 import { monthAfter, resolvePin } from '../close/month-inputs.ts';

@@ -5,11 +5,13 @@ import type { ReferenceRow } from '../domain/reference.ts';
 import type { ObjectStore } from '../ports.ts';
 import type { CheckResult } from '../warehouse/run.ts';
 import type { ClosedBill } from './bill-object.ts';
-import { accountOf, type Equation } from './equations.ts';
+import type { OpenEngine } from './engines.ts';
+import type { Equation } from './equation.ts';
+import { accountOf } from './equations.ts';
 import { type SourceHours, sourceHours } from './evidence.ts';
 import { brokenEquations, type Hindrance, hindrances, usageBefore } from './gate.ts';
 import type { MonthInputs } from './month-inputs.ts';
-import { type OpenEngine, rateMonth } from './rate-month.ts';
+import { rateMonth } from './rate-month.ts';
 import { bytesOf } from './rules.ts';
 import type { StoredWaiver } from './waiver.ts';
 

@@ -7,7 +7,7 @@ import type { Snapshot } from '../ledger/snapshot.ts';
 import type { ObjectStore, Warehouse } from '../ports.ts';
 import type { CheckResult } from '../warehouse/run.ts';
 import type { ClosedBill } from './bill-object.ts';
-import type { Equation } from './equations.ts';
+import type { Equation } from './equation.ts';
 import { objectKey } from './keys.ts';
 import type { StoredPin } from './pin.ts';
 import { readHashed } from './rules.ts';

@@ -3,7 +3,8 @@ import { records } from '../billing/bill-document.ts';
 import { type Snapshot, snapshotCommits } from '../ledger/snapshot.ts';
 import type { ObjectStore, Warehouse } from '../ports.ts';
 import type { ClosedBill } from './bill-object.ts';
-import { type Equation, equationText, holds, type MonthAccount } from './equations.ts';
+import { type Equation, equationText, holds } from './equation.ts';
+import type { MonthAccount } from './equations.ts';
 
 export interface Hindrance {
   /** Its name: what a waiver is written for. */

@@ -3,9 +3,10 @@
 import { newestSnapshot } from '../ledger/snapshot.ts';
 import type { ObjectStore } from '../ports.ts';
 import type { IssuedLine } from './bill-object.ts';
+import type { OpenEngine } from './engines.ts';
 import { type MonthPlan, makePin } from './make-pin.ts';
 import { monthAfter, resolveInputs } from './month-inputs.ts';
-import { type OpenEngine, pendingCorrections, type Telescope } from './rate-month.ts';
+import { pendingCorrections, type Telescope } from './rate-month.ts';
 import { readChain } from './statement.ts';
 
 export interface Pending {

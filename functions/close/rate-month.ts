@@ -3,15 +3,12 @@ import { readBill, records, type TextRecord } from '../billing/bill-document.ts'
 import { canonicalJson, sha256Hex } from '../domain/canonical-json.ts';
 import { Rational, trimDecimal } from '../domain/money.ts';
 import type { ReferenceRow } from '../domain/reference.ts';
-import type { SnapshotFile } from '../ledger/snapshot.ts';
 import type { Warehouse } from '../ports.ts';
 import { defineModels } from '../warehouse/run.ts';
 import { type ClosedBill, closedBill, type IssuedLine } from './bill-object.ts';
+import { Engines, type OpenEngine } from './engines.ts';
 import type { CorrectionInputs, MonthInputs, Stage } from './month-inputs.ts';
 import type { Rules } from './rules.ts';
-
-/** Opens an engine over exactly these files, with the words that the SQL wants. */
-export type OpenEngine = (files: readonly SnapshotFile[], prelude: string) => Promise<Warehouse>;
 
 /** A corrected month: what was issued, what is issued now, and what it is rated to. Decimals with two places. */
 export interface Telescope {
@@ -189,26 +186,4 @@ function correctionLine(row: TextRecord, stage: Stage, earlier: CorrectionInputs
 
 function sum(lines: readonly IssuedLine[]): Rational {
   return lines.reduce((total, { amount }) => total.add(Rational.of(amount)), Rational.of(0n));
-}
-
-/** One engine a set of files and prelude: opening reads every file's footer. */
-class Engines {
-  private readonly open: OpenEngine;
-  private readonly opened: { readonly files: readonly SnapshotFile[]; readonly prelude: string; readonly warehouse: Warehouse }[] = [];
-
-  constructor(open: OpenEngine) {
-    this.open = open;
-  }
-
-  async over(files: readonly SnapshotFile[], prelude: string): Promise<Warehouse> {
-    const known = this.opened.find((one) => one.files === files && one.prelude === prelude);
-    if (known !== undefined) return known.warehouse;
-    const warehouse = await this.open(files, prelude);
-    this.opened.push({ files, prelude, warehouse });
-    return warehouse;
-  }
-
-  async close(): Promise<void> {
-    for (const { warehouse } of this.opened) await warehouse.close();
-  }
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { closeCentre } from '../../functions/cli/close.ts';
 import { createCentreKey } from '../../functions/cli/wiring.ts';
-import type { CloseCrashPoint } from '../../functions/close/close.ts';
+import type { CloseCrashPoint } from '../../functions/close/judge.ts';
 import { type ObjectStore, TransientStoreError } from '../../functions/ports.ts';
 import { LAUNCH } from '../cli/run.ts';
 import { centreIn, livingCentre } from './support.ts';
