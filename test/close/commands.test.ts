@@ -137,7 +137,7 @@ describe('a month from open to adjusted', () => {
     run('export', '2025-11', '--output', 'all');
     const lines = readFileSync(join(living.directory, 'all', 'bill_line.csv'), 'utf8')
       .trim()
-      .split('\n');
+      .split(/\r?\n/);
     assert.match(lines[0] ?? '', /corrects_line_id,corrects_kind,corrects_bill,charge_period,cause,part$/);
     assert.equal(lines.length, 4);
     assert.ok(lines.some((line) => line.includes(',correction,') && line.endsWith(',2025-10,late,difference')));
