@@ -13,6 +13,15 @@ export const PREFIX = {
   provisional: 'provisional/',
   watch: 'watch/',
   alerts: '_alerts/',
+  /** One pin per month: what its bill is made from. */
+  closes: 'closes/',
+  /** Numbered statements of a month: 000 is its bill, the later ones name corrections. */
+  bills: 'bills/',
+  /** Bills and evidence, named by the hash of their bytes. */
+  objects: 'objects/',
+  /** Numbered orders to rate a closed month by other rules. */
+  orders: 'orders/',
+  waivers: 'waivers/',
 } as const;
 
 /** Raised when the meaning of a stored file changes; part of every commit. */

@@ -62,6 +62,17 @@ export interface Warehouse {
   close(): Promise<void>;
 }
 
+/** Signs with a key that it keeps to itself: a file of one machine, or a key service. */
+export interface Signer {
+  readonly algorithm: SignatureAlgorithm;
+  /** SubjectPublicKeyInfo as PEM text. */
+  readonly publicKey: string;
+  sign(bytes: Uint8Array): Promise<Uint8Array>;
+}
+
+/** ed25519: deterministic, local. ecdsa-p256-sha256: what key services offer (KMS ECC_NIST_P256). */
+export type SignatureAlgorithm = 'ed25519' | 'ecdsa-p256-sha256';
+
 export interface Clock {
   /** Epoch milliseconds. */
   now(): number;

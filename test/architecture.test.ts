@@ -25,6 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   watch: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'ledger', 'ingest'],
   warehouse: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'ledger'],
   billing: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'ledger'],
+  close: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'ledger', 'warehouse', 'billing'],
   generate: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain'],
   adapters: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain'],
   cli: [
@@ -39,13 +40,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'watch',
     'warehouse',
     'billing',
+    'close',
     'generate',
     'schemas',
   ],
 };
 
 /** Packages and Node modules that touch the world: only adapters may use them. */
-const WORLD = /^(node:(fs|child_process|net|http|https|worker_threads)(\/.*)?|@duckdb\/.*|@aws-sdk\/.*|apache-arrow)$/;
+const WORLD = /^(node:(fs|child_process|net|dgram|dns|http|https|worker_threads)(\/.*)?|@duckdb\/.*|@aws-sdk\/.*|apache-arrow)$/;
 
 function files(directory: string): string[] {
   return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {

@@ -40,6 +40,21 @@ export interface BillLine {
   readonly adjustment: string | null;
   readonly policy_factor: string | null;
   readonly records: number;
+  // Corrections only.
+  /** The line of the closed bill that this repairs. */
+  readonly corrects_line_id?: string;
+  /** Its kind. */
+  readonly corrects_kind?: string;
+  /** SHA-256 of that bill. */
+  readonly corrects_bill?: string;
+  /** The closed month that is repaired, yyyy-mm. */
+  readonly charge_period?: string;
+  /** late, reparse, rerate, capacity_fix or tenant_fix. */
+  readonly cause?: string;
+  /** Number of the order behind it; null without one. */
+  readonly order?: number | null;
+  /** difference; or reversal and restatement, where a price changed or roundings differ. */
+  readonly part?: string;
 }
 
 export interface TenantBill {
@@ -66,7 +81,7 @@ export interface BillDocument {
   readonly period: string;
   readonly time_zone: string;
   readonly currency: string;
-  readonly state: 'provisional';
+  readonly state: 'provisional' | 'closed' | 'adjusted';
   readonly snapshot: number;
   readonly total: string;
   readonly bills: readonly TenantBill[];

@@ -1,11 +1,16 @@
-/** `kashi bill <yyyy-mm>`: the provisional bill. */
+/** `kashi bill <yyyy-mm>`: the closed bill as it was issued, else the provisional one. */
 import { Command } from 'commander';
 import { type BillDocument, type BillLine, readBill } from '../billing/bill-document.ts';
+import { withCorrections } from '../close/bill-object.ts';
+import { equationText } from '../close/equation.ts';
+import { periodOf } from '../domain/period.ts';
 import { type CheckResult, defineModels, runChecks } from '../warehouse/run.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
+import { summaryOf, waiverLines } from './close.ts';
+import { type ClosedDocument, closedDocument, pendingIn } from './closing.ts';
 import { EXIT, groupedDecimal, printJson, printLines, tableLines } from './output.ts';
 import { lineEquation, type Session, withSession } from './session.ts';
-import { openCentre } from './wiring.ts';
+import { openCentre, trustedKey } from './wiring.ts';
 
 interface BillOptions extends CommonOptions {
   readonly tenant?: string;
@@ -23,7 +28,15 @@ export function billCommand(): Command {
       '\nExamples:\n  kashi bill 2026-10\n  kashi bill 2026-10 --tenant research --json\n\nExit code 3: something is held or unrated, so the month cannot be closed yet.',
     )
     .action(async (period: string, options: BillOptions) => {
-      await withSession(openCentre(options), period, async (session) => {
+      const centre = openCentre(options);
+      periodOf(period, centre.config.timeZone);
+      const closed = await closedDocument(centre.store, period, options.tenant ?? null, trustedKey(centre, null));
+      if (closed !== null) {
+        if (options.json === true) printJson(closed);
+        else printLines(closedBillLines(closed));
+        return;
+      }
+      await withSession(centre, period, async (session) => {
         const { document, checks } = await rate(session, period, options.tenant ?? null);
         if (options.json === true) printJson({ ...document, checks });
         else printLines(billLines(document, checks));
@@ -32,7 +45,7 @@ export function billCommand(): Command {
     });
 }
 
-/** Rates the period and runs every check. */
+/** Rates the period and runs every check. The month to be closed next also shows the corrections that it would issue. */
 export async function rate(
   session: Session,
   period: string,
@@ -48,7 +61,9 @@ export async function rate(
     lines: lineEquation(snapshot),
     tenant,
   };
-  return { document: await readBill(warehouse, context), checks: await runChecks(warehouse, models) };
+  const document = await readBill(warehouse, context);
+  const corrections = (await pendingIn(centre, period)).lines.filter(({ tenant_id }) => tenant === null || tenant_id === tenant);
+  return { document: withCorrections(document, corrections), checks: await runChecks(warehouse, models) };
 }
 
 export function billExitCode({ snapshot }: Pick<Session, 'snapshot'>, document: BillDocument, checks: readonly CheckResult[]): number {
@@ -66,14 +81,18 @@ const ADJUSTMENT_WORDS: Readonly<Record<string, string>> = {
   none: '',
 };
 
-export function billLines(document: BillDocument, checks: readonly CheckResult[]): string[] {
-  const { period, currency, time_zone, snapshot, equations } = document;
-  const failed = checks.filter(({ kind, rows }) => kind === 'equation' && rows > 0);
-  const findings = checks.filter(({ kind, rows }) => kind === 'finding' && rows > 0);
-  const { physical, valid, quarantined, blank, residual } = equations.lines;
+/** Heading, and each tenant's table. */
+function tenantLines({
+  period,
+  time_zone,
+  state,
+  snapshot,
+  currency,
+  bills,
+}: Pick<BillDocument, 'period' | 'time_zone' | 'snapshot' | 'currency' | 'bills' | 'state'>): string[] {
   return [
-    `Bill ${period} (${time_zone}), provisional, snapshot ${snapshot}, ${currency}`,
-    ...document.bills.flatMap((bill) => [
+    `Bill ${period} (${time_zone}), ${state}, snapshot ${snapshot}, ${currency}`,
+    ...bills.flatMap((bill) => [
       '',
       `${bill.tenant_id}: ${groupedDecimal(bill.total)} ${currency}`,
       ...tableLines(
@@ -98,6 +117,33 @@ export function billLines(document: BillDocument, checks: readonly CheckResult[]
         36,
       ),
     ]),
+  ];
+}
+
+/** The closed bill, its equations, and what is needed to prove it. */
+function closedBillLines(document: ClosedDocument): string[] {
+  const { period, currency, total, equations, signature, sha256, corrected_in, waivers } = document;
+  return [
+    ...tenantLines(document),
+    '',
+    `Total ${groupedDecimal(total)} ${currency}`,
+    ...corrected_in.map((later) => `Corrected in ${later.issued_in} by ${groupedDecimal(later.total)} ${currency} (${later.lines} lines)`),
+    '',
+    ...equations.all.filter(({ name }) => name !== 'checks' && name !== 'money').map(equationText),
+    ...summaryOf(equations.all),
+    ...waiverLines(waivers),
+    '',
+    `SHA-256 ${sha256}, signed by key ${signature.key_id}. Prove it: kashi verify ${period}`,
+  ];
+}
+
+export function billLines(document: BillDocument, checks: readonly CheckResult[]): string[] {
+  const { currency, equations } = document;
+  const failed = checks.filter(({ kind, rows }) => kind === 'equation' && rows > 0);
+  const findings = checks.filter(({ kind, rows }) => kind === 'finding' && rows > 0);
+  const { physical, valid, quarantined, blank, residual } = equations.lines;
+  return [
+    ...tenantLines(document),
     '',
     `Total ${groupedDecimal(document.total)} ${currency}`,
     ...(document.unrated.length === 0
@@ -148,6 +194,11 @@ function cells(line: BillLine): string[] {
     groupedDecimal(line.amount),
     line.hfu ?? (line.proxy === null ? '' : `busy ${line.proxy}`),
     line.mfu ?? '',
-    line.tier_no < 0 ? 'free allowance' : (ADJUSTMENT_WORDS[line.adjustment ?? ''] ?? ''),
+    noteOf(line),
   ];
+}
+
+function noteOf({ kind, tier_no, adjustment, corrects_line_id, charge_period, cause }: BillLine): string {
+  if (kind === 'correction') return `${charge_period} ${corrects_line_id}: ${cause}`;
+  return tier_no < 0 ? 'free allowance' : (ADJUSTMENT_WORDS[adjustment ?? ''] ?? '');
 }

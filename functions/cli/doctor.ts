@@ -1,5 +1,7 @@
 /** `kashi doctor`: is this machine, store and configuration fit to bill with? */
 import { Command } from 'commander';
+import { keyIdOf } from '../close/signed.ts';
+import { readChain } from '../close/statement.ts';
 import { KashiError } from '../domain/errors.ts';
 import { newestSnapshot, verifyChain } from '../ledger/snapshot.ts';
 import { mappedSource, parseMapText } from '../sources/mapped.ts';
@@ -8,7 +10,7 @@ import { type CommonOptions, withCentreOptions } from './centre-options.ts';
 import { EXIT, printJson, printLines, visible } from './output.ts';
 import { openSession } from './session.ts';
 import { healthLine, watchHealth } from './watch-health.ts';
-import { type Centre, checkLocalStore, engineVersion, openCentre } from './wiring.ts';
+import { type Centre, centreKeys, checkLocalStore, engineVersion, openCentre, openSigner, trustedKey } from './wiring.ts';
 
 interface Finding {
   readonly check: string;
@@ -56,6 +58,8 @@ async function examine(options: CommonOptions): Promise<Finding[]> {
   findings.push(await attempt('store', async () => storeText(await checkLocalStore(opened.warehouseDirectory))));
   findings.push(await attempt('history', async () => historyText(opened)));
   findings.push(...watched(opened));
+  findings.push(await attempt('signing key', async () => keyText(opened)));
+  findings.push(await attempt('bills', async () => billsText(opened)));
   if ((await newestSnapshot(opened.store)) !== null) findings.push(await attempt('models', async () => modelsText(opened)));
   return findings;
 }
@@ -102,6 +106,19 @@ function alertsText(centre: Centre): string {
 async function historyText(centre: Centre): Promise<string> {
   const verified = await verifyChain(centre.store);
   return verified === 0 ? 'empty warehouse' : `${verified} snapshots, each the hash of the one before`;
+}
+
+function keyText(centre: Centre): string {
+  const { exists, privateKeyPath } = centreKeys(centre);
+  return exists
+    ? `${keyIdOf(openSigner(centre).publicKey)} in ${privateKeyPath}, read by its owner alone`
+    : 'none yet: the first close makes it';
+}
+
+async function billsText(centre: Centre): Promise<string> {
+  const chain = await readChain(centre.store, trustedKey(centre, null));
+  const last = chain.at(-1);
+  return last === undefined ? 'no month is closed' : `${chain.length} signed, each naming the one before, up to ${last.value.period}`;
 }
 
 async function modelsText(centre: Centre): Promise<string> {

@@ -3,7 +3,9 @@ import { Command, Option } from 'commander';
 import type { TextRecord } from '../billing/bill-document.ts';
 import { type Explanation, explainLine } from '../billing/explain.ts';
 import { explanationBlocks, formulaLines, instantText } from '../billing/explain-text.ts';
+import { type FoundLine, findClosedLine } from '../close/explain-correction.ts';
 import { landingRuleOf } from '../domain/config.ts';
+import { sumDecimals } from '../domain/money.ts';
 import { LANGUAGES, type Language, languageOfLocale, type Wording, wordingOf } from '../domain/wording.ts';
 import { DEFAULT_LIMITS } from '../ingest/limits.ts';
 import { type ByteRange, locateLines } from '../ingest/locate.ts';
@@ -12,7 +14,8 @@ import { sourceNamed } from '../sources/registry.ts';
 import type { Source } from '../sources/source.ts';
 import { defineModels } from '../warehouse/run.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
-import { grouped, printJson, printLines, tableLines, visible } from './output.ts';
+import { withPinned } from './closing.ts';
+import { grouped, groupedDecimal, printJson, printLines, tableLines, visible } from './output.ts';
 import { withSession } from './session.ts';
 import { type Centre, landedIfPresent, openCentre } from './wiring.ts';
 
@@ -40,15 +43,79 @@ export function explainCommand(): Command {
     .action(async (lineId: string, options: ExplainOptions) => {
       const centre = openCentre(options);
       const words = wordingOf(options.lang ?? centre.config.language ?? languageOfLocale(terminalLocale()));
-      await withSession(centre, options.period ?? null, async ({ warehouse, models }) => {
-        await defineModels(warehouse, models, ['bill_line', 'rtd_fault']);
-        const found = await explainLine(warehouse, lineId);
-        const { explanation, missing } = options.bytes === false ? { explanation: found, missing: [] } : await withBytes(centre, found);
-        if (options.json === true) printJson({ ...explanation, language: words.language, formula: formulaLines(explanation, words) });
-        else printLines(explanationLines(explanation, words, centre.config.timeZone, missing));
-      });
+      const closed = await findClosedLine(centre.store, lineId);
+      const live = closed === null ? await explainLive(centre, lineId, options.period ?? null) : await explainClosed(centre, closed);
+      const { explanation, missing } =
+        live === null || options.bytes === false ? { explanation: live, missing: [] } : await withBytes(centre, live);
+      if (options.json === true) printJson(explanationJson(explanation, closed, words));
+      else {
+        const lines = explanation === null ? [] : explanationLines(explanation, words, centre.config.timeZone, missing);
+        printLines([...(closed === null ? [] : closedLineLines(closed)), ...lines]);
+      }
     });
 }
+
+function explanationJson(explanation: Explanation | null, closed: FoundLine | null, words: Wording): unknown {
+  const live = explanation === null ? {} : { ...explanation, language: words.language, formula: formulaLines(explanation, words) };
+  return closed === null ? live : { ...live, closed };
+}
+
+/** From the newest snapshot: a line of a bill that is not closed. */
+async function explainLive(centre: Centre, lineId: string, period: string | null): Promise<Explanation> {
+  return await withSession(centre, period, async ({ warehouse, models }) => {
+    await defineModels(warehouse, models, ['bill_line', 'rtd_fault']);
+    return await explainLine(warehouse, lineId);
+  });
+}
+
+/** From what was pinned: the line, or for a correction the line that it corrects as it is rated now; null when nothing is left of that. */
+async function explainClosed(centre: Centre, { period, line, correction }: FoundLine): Promise<Explanation | null> {
+  return await withPinned(centre, period, correction?.charge_period ?? null, async (warehouse, models) => {
+    await defineModels(warehouse, models, ['bill_line', 'rtd_fault']);
+    const id = correction?.corrects_line_id ?? line.line_id;
+    const { rows } = await warehouse.query('select 1 from bill_line where line_id = ?', [id]);
+    return rows.length === 0 ? null : await explainLine(warehouse, id);
+  });
+}
+
+/** Where the line stands; for a correction, what it repairs and how everything issued adds up. */
+function closedLineLines({ period, bill, line, correction }: FoundLine): string[] {
+  if (correction === null) return [`On the closed bill of ${period} (SHA-256 ${bill.slice(0, 16)}…).`, ''];
+  const { charge_period, corrects_line_id, cause, corrected, issued, order } = correction;
+  const rows = issued.map(({ period: month, line: one }) => [
+    month,
+    one.line_id,
+    one.cause ?? 'bill',
+    one.part ?? '',
+    one.quantity,
+    one.unit_price,
+    groupedDecimal(one.amount),
+  ]);
+  const total = sumDecimals(
+    issued.map(({ line: one }) => one.amount),
+    2,
+  );
+  return [
+    `Correction ${line.line_id} on the closed bill of ${period} for ${line.tenant_id}: ${line.quantity} × ${line.unit_price} = ${line.amount}`,
+    `It repairs line ${corrects_line_id} of ${charge_period}${corrected === null ? ', which that bill did not have' : ''}: ${CAUSES[cause] ?? cause}.`,
+    ...(order === null
+      ? []
+      : [`Order ${order.number}, by ${order.ordered_by} on ${new Date(order.ordered_at_ms).toISOString()}: ${visible(order.reason)}`]),
+    '',
+    `Issued for line ${corrects_line_id} of ${charge_period}, which adds up to ${groupedDecimal(total)}:`,
+    ...tableLines(['bill', 'line', 'cause', 'part', 'quantity', 'unit price', 'amount'], rows, new Set([4, 5, 6])),
+    '',
+    ...(corrected === null || total !== '0.00' ? [`What line ${corrects_line_id} is rated to since:`] : []),
+  ];
+}
+
+const CAUSES: Readonly<Record<string, string>> = {
+  late: 'data came after the month was closed',
+  reparse: 'data was read again after the month was closed',
+  rerate: 'the month was ordered to be rated at other prices or rules',
+  capacity_fix: 'the month was ordered to be rated with another inventory',
+  tenant_fix: 'the month was ordered to be rated with another tenant map',
+};
 
 /** POSIX order of precedence. */
 function terminalLocale(): string | undefined {
@@ -67,7 +134,7 @@ async function withBytes(centre: Centre, explanation: Explanation): Promise<{ ex
   }
   const ranges = new Map<string, ReadonlyMap<number, ByteRange>>();
   const limits = { ...DEFAULT_LIMITS, ...centre.config.limits };
-  for (const object of landedIfPresent(centre)) {
+  for (const object of landedIfPresent(centre, () => {})) {
     const entry = wanted.get(object.name);
     if (entry === undefined || ranges.has(object.name)) continue;
     const source = framingOf(centre, object.name, entry.content.source);

@@ -1,12 +1,14 @@
 /** `kashi export <yyyy-mm>`: the bill as files. */
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
+import { closedTables, tableSql } from '../close/closed-tables.ts';
 import { billExitCode, rate } from './bill.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
 import { printJson, printLines } from './output.ts';
+import { type ClosedMonth, proofFiles, readClosed, VERIFIER } from './proof.ts';
 import { csvText } from './query-format.ts';
 import { type Session, withSession } from './session.ts';
-import { copyOutputFile, openCentre, writeOutputFile } from './wiring.ts';
+import { type Centre, copyOutputFile, openCentre, openEngineAt, writeOutputFile } from './wiring.ts';
 
 const FORMATS = ['csv', 'parquet'] as const;
 
@@ -34,7 +36,13 @@ export function exportCommand(): Command {
   )
     .addHelpText('after', '\nExamples:\n  kashi export 2026-10 --format csv\n  kashi export 2026-10 --format parquet --output out/')
     .action(async (period: string, options: ExportOptions) => {
-      await withSession(openCentre(options), period, async (session) => {
+      const centre = openCentre(options);
+      const closed = await readClosed(centre, period);
+      if (closed !== null) {
+        await exportClosed(centre, closed, options);
+        return;
+      }
+      await withSession(centre, period, async (session) => {
         const { document, checks } = await rate(session, period, options.tenant ?? null);
         const files = await writeBillFiles(session, period, {
           format: options.format,
@@ -48,6 +56,46 @@ export function exportCommand(): Command {
     });
 }
 
+/** The bill as it was issued, and what proves it: record, chain, evidence, public key and a verifier that needs nothing but Node. */
+async function exportClosed(centre: Centre, closed: ClosedMonth, options: ExportOptions): Promise<void> {
+  const { period } = closed.signed.value;
+  const directory = options.output ?? join('bills', period);
+  const files = await writeClosedFiles(centre, closed, { format: options.format, directory, tenant: options.tenant ?? null });
+  const { total, currency } = closed.bill;
+  const verifier = join(directory, VERIFIER);
+  if (options.json === true) printJson({ period, format: options.format, state: 'closed', total, sha256: closed.signed.value.bill, files });
+  else
+    printLines([
+      `Closed bill ${period}: ${total} ${currency}, SHA-256 ${closed.signed.value.bill}`,
+      ...files.map((file) => `  ${file}`),
+      '',
+      `Anyone can check it: node ${verifier} --public-key <the key you were given>`,
+    ]);
+}
+
+/** Writes the tables, and, unless they are one tenant's only, the proof. Returns the paths. */
+export async function writeClosedFiles(centre: Centre, closed: ClosedMonth, { format, directory, tenant }: BillFiles): Promise<string[]> {
+  const files: string[] = [];
+  const tables = Object.entries(closedTables(closed.bill, tenant));
+  const engine = format === 'parquet' ? await openEngineAt(centre, []) : null;
+  try {
+    for (const [name, table] of tables) {
+      const file = join(directory, `${name}.${format}`);
+      if (engine === null) writeOutputFile(file, csvText(table));
+      else copyOutputFile(await engine.parquetFile(tableSql(table)), file);
+      files.push(file);
+    }
+  } finally {
+    await engine?.close();
+  }
+  if (tenant !== null) return files;
+  for (const [name, bytes] of Object.entries(await proofFiles(centre, closed))) {
+    writeOutputFile(join(directory, name), bytes);
+    files.push(join(directory, name));
+  }
+  return files;
+}
+
 interface BillFiles {
   readonly format: (typeof FORMATS)[number];
   readonly directory: string;
@@ -55,7 +103,7 @@ interface BillFiles {
 }
 
 /** Writes the tables of a rated period; returns the paths. The models must be defined. */
-export async function writeBillFiles(
+async function writeBillFiles(
   { warehouse }: Pick<Session, 'warehouse'>,
   period: string,
   { format, directory, tenant }: BillFiles,

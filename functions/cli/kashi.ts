@@ -9,7 +9,7 @@ interface Entry {
 }
 
 const COMMANDS: readonly Entry[] = [
-  { name: 'demo', summary: 'a small centre from raw logs to a printed bill', load: async () => (await import('./demo.ts')).demoCommand() },
+  { name: 'demo', summary: 'a small centre from raw logs to a closed bill', load: async () => (await import('./demo.ts')).demoCommand() },
   { name: 'init', summary: 'a commented configuration, ready to edit', load: async () => (await import('./init.ts')).initCommand() },
   {
     name: 'generate',
@@ -69,6 +69,27 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import('./budget.ts')).budgetCommand(),
   },
   { name: 'export', summary: 'the bill of a month as files', load: async () => (await import('./export.ts')).exportCommand() },
+  {
+    name: 'close',
+    summary: 'close a month: check, pin, rate, sign and issue its bill',
+    load: async () => (await import('./close.ts')).closeCommand(),
+  },
+  {
+    name: 'waive',
+    summary: 'answer for something that keeps a month from being closed',
+    load: async () => (await import('./waive.ts')).waiveCommand(),
+  },
+  {
+    name: 'verify',
+    summary: 'recompute a closed month without network to the same SHA-256',
+    load: async () => (await import('./verify.ts')).verifyCommand(),
+  },
+  {
+    name: 'correct',
+    summary: 'corrections of a closed month, and orders to rate it by other rules',
+    load: async () => (await import('./correct.ts')).correctCommand(),
+  },
+  { name: 'keys', summary: 'the key that signs bills', load: async () => (await import('./keys.ts')).keysCommand() },
   { name: 'query', summary: 'read-only SQL on facts and bills', load: async () => (await import('./query.ts')).queryCommand() },
   { name: 'shell', summary: 'an SQL prompt on facts and bills', load: async () => (await import('./shell.ts')).shellCommand() },
   { name: 'doctor', summary: 'checks engine, store and configuration', load: async () => (await import('./doctor.ts')).doctorCommand() },

@@ -87,6 +87,15 @@ export function reportError(error: unknown, json: boolean): number {
   return EXIT.checkFailed;
 }
 
+/** The step under way, on a terminal; silent when stderr is no terminal or `quiet`. */
+export function stepNotes(quiet: boolean): { step: (what: string) => void; finish: () => void } {
+  if (quiet || !process.stderr.isTTY) return { step: () => {}, finish: () => {} };
+  return {
+    step: (what) => process.stderr.write(`\r\x1b[2K… ${what}`),
+    finish: () => process.stderr.write('\r\x1b[2K'),
+  };
+}
+
 const REDRAW_MS = 100;
 
 /** A bar with rate and time left on a terminal; silent when stderr is no terminal or `quiet`. Units: bytes. */

@@ -4,6 +4,7 @@ import { KashiError } from '../domain/errors.ts';
 import type { QueryResult } from '../ports.ts';
 import { defineModels, PUBLIC_VIEWS } from '../warehouse/run.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
+import { issuedModels } from './closing.ts';
 import { printJson, tableLines } from './output.ts';
 import { csvText, jsonRows } from './query-format.ts';
 import { type Session, withSession } from './session.ts';
@@ -61,7 +62,7 @@ function formatOf({ json, format, output }: QueryOptions): Format {
 export async function prepare(session: Session, sql: string): Promise<void> {
   const named = session.models.filter(({ name }) => new RegExp(`\\b${name}\\b`, 'i').test(sql)).map(({ name }) => name);
   const listing = /^\s*(show|describe)\b/i.test(sql) && named.length === 0;
-  await defineModels(session.warehouse, session.models, listing ? PUBLIC_VIEWS : named);
+  await defineModels(session.warehouse, await issuedModels(session.centre, session.models), listing ? PUBLIC_VIEWS : named);
   if (listing || /\bquarantine\b/i.test(sql)) await session.warehouse.define('quarantine', 'select * from raw_quarantine', 'view');
 }
 

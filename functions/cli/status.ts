@@ -2,11 +2,13 @@
 import { Command } from 'commander';
 import { records, type TextRecord } from '../billing/bill-document.ts';
 import { type SourceCoverage, sourceCoverage } from '../billing/source-coverage.ts';
+import { closedMonths, readSignedBill } from '../close/statement.ts';
 import { reconcile } from '../ledger/reconcile.ts';
 import { type FoldedCommit, newestSnapshot, type Snapshot, snapshotCommits } from '../ledger/snapshot.ts';
 import type { LandedObject } from '../ports.ts';
 import { defineModels } from '../warehouse/run.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
+import { type MonthState, stateOf } from './closing.ts';
 import { EXIT, grouped, printJson, printLines, tableLines, visible } from './output.ts';
 import { lineEquation, type Session, withSession } from './session.ts';
 import { type ProvisionalAge, provisionalAges, type WatchHealth, watchHealth, watchLines } from './watch-health.ts';
@@ -42,6 +44,8 @@ interface Status {
   /** Spans for which a source says that it lost events. */
   readonly gaps: readonly TextRecord[];
   readonly periods: readonly string[];
+  /** open, provisional, closing, closed or adjusted; closed months also without data. */
+  readonly period_states: readonly { readonly period: string; readonly state: MonthState; readonly sha256: string | null }[];
   readonly landed_not_ingested: readonly string[];
   /** Folders and files of the landing folder that cannot be looked at. */
   readonly landing_unreadable: readonly { readonly path: string; readonly error: string }[];
@@ -77,6 +81,7 @@ async function statusOf(centre: Centre): Promise<Status> {
       coverage: [],
       gaps: [],
       periods: [],
+      period_states: [],
     };
   const held: Status['held'][number][] = [];
   for await (const commit of snapshotCommits(centre.store, snapshot)) held.push(...heldOf(commit));
@@ -86,7 +91,30 @@ async function statusOf(centre: Centre): Promise<Status> {
     periods: session.periods.map(({ period }) => period),
   }));
   const { n, totals, datasets, quarantine } = snapshot;
-  return { ...base, snapshot: n, equation: lineEquation(snapshot), sources: totals, datasets, quarantine, held, coverage, gaps, periods };
+  return {
+    ...base,
+    snapshot: n,
+    equation: lineEquation(snapshot),
+    sources: totals,
+    datasets,
+    quarantine,
+    held,
+    coverage,
+    gaps,
+    periods,
+    period_states: await periodStates(centre, periods),
+  };
+}
+
+async function periodStates(centre: Centre, inData: readonly string[]): Promise<Status['period_states'][number][]> {
+  const periods = [...new Set([...inData, ...(await closedMonths(centre.store))])].sort();
+  return await Promise.all(
+    periods.map(async (period) => ({
+      period,
+      state: await stateOf(centre, period),
+      sha256: (await readSignedBill(centre.store, period, null))?.value.bill ?? null,
+    })),
+  );
 }
 
 async function sourceGaps({ warehouse, models }: Session): Promise<TextRecord[]> {
@@ -122,9 +150,10 @@ function statusLines(status: Status): string[] {
     Object.entries(own).map(([reason, lines]) => [source, reason, grouped(lines)]),
   );
   return [
-    status.snapshot === null
-      ? `${status.warehouse}: empty`
-      : `${status.warehouse}: snapshot ${status.snapshot}, periods ${status.periods.join(' ')}`,
+    status.snapshot === null ? `${status.warehouse}: empty` : `${status.warehouse}: snapshot ${status.snapshot}`,
+    ...status.period_states.map(
+      ({ period, state, sha256 }) => `  ${period}  ${state}${sha256 === null ? '' : `, bill ${sha256.slice(0, 16)}…`}`,
+    ),
     '',
     ...tableLines(
       ['source', 'files', 'held', 'lines', '= valid', '+ quarantined', '+ blank', 'rows'],

@@ -1,20 +1,23 @@
 /** Turns the command line into adapters: the only file of cli/ that imports them. */
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { LocalFileSink } from '../adapters/file-sink.ts';
 import { listenHttp } from '../adapters/http-receiver.ts';
 import { inlinePool } from '../adapters/inline-pool.ts';
+import { type IsolatedRun, runIsolated } from '../adapters/isolated-process.ts';
 import { listLanded, type OnListFault } from '../adapters/landing-local.ts';
 import { copyOutputFile, writeOutputFile } from '../adapters/output-file.ts';
 import { rowSpool } from '../adapters/row-spool.ts';
+import { createLocalKey, hasLocalKey, localSigner, publicKeyPath } from '../adapters/signer-local.ts';
 import { localSpool } from '../adapters/spool-local.ts';
 import { readPrelude, readSqlFiles } from '../adapters/sql-files.ts';
 import { localStore } from '../adapters/store-local.ts';
 import { checkLocalStore } from '../adapters/store-local-check.ts';
 import { readTextFile } from '../adapters/text-file.ts';
 import { threadPool } from '../adapters/thread-pool.ts';
+import type { SqlBundle } from '../close/rules.ts';
 import { type AcceleratorCatalog, BUILT_IN_ACCELERATORS } from '../domain/accelerator.ts';
 import { parseAccelerators } from '../domain/accelerators-file.ts';
 import { type Config, DEFAULT_CONFIG, parseConfig } from '../domain/config.ts';
@@ -25,7 +28,7 @@ import { parseOneYaml, parseYaml } from '../domain/yaml-config.ts';
 import type { ParsePool } from '../ingest/object-jobs.ts';
 import { type JobBlock, type JobDescription, type JobResult, ParseJob } from '../ingest/parse-job.ts';
 import type { SnapshotFile } from '../ledger/snapshot.ts';
-import type { Clock, FileSink, LandedObject, ObjectStore, ParquetWriter, QueryResult, Spool, Warehouse } from '../ports.ts';
+import type { Clock, FileSink, LandedObject, ObjectStore, ParquetWriter, QueryResult, Signer, Spool, Warehouse } from '../ports.ts';
 import type { CommandIo } from './config-file.ts';
 
 /** Local files in, standard output out. */
@@ -150,13 +153,31 @@ export function openParsePool(directory: string, bytes: number): ParsePool {
 
 /** The embedded engine over exactly these files. */
 export async function openEngine(centre: Centre, files: readonly SnapshotFile[]): Promise<Warehouse> {
+  return await openEngineAt(centre, files);
+}
+
+/** How two engines over the same rows may differ without a bill showing it. */
+export interface EngineManner {
+  readonly threads?: number;
+  /** Files in the reverse of their order. */
+  readonly reversed?: boolean;
+  /** Text of the prelude; default: the one beside the code. */
+  readonly prelude?: string;
+}
+
+/** As openEngine, in a warehouse without configuration. */
+export async function openEngineAt(
+  { store, warehouseDirectory }: Pick<Centre, 'store' | 'warehouseDirectory'>,
+  files: readonly SnapshotFile[],
+  { threads, reversed = false, prelude }: EngineManner = {},
+): Promise<Warehouse> {
   const { duckdbWarehouse } = await import('../adapters/warehouse-duckdb.ts');
   const order = new Map<string, number>();
   for (const file of files) if (!order.has(file.cid)) order.set(file.cid, order.size);
   const local = await Promise.all(
     files.map(async (file) => ({
       dataset: file.dataset,
-      file: await centre.store.localFile(file.key),
+      file: await store.localFile(file.key),
       foldOrder: order.get(file.cid) ?? 0,
     })),
   );
@@ -167,11 +188,109 @@ export async function openEngine(centre: Centre, files: readonly SnapshotFile[])
     ]),
   );
   return await duckdbWarehouse({
-    dataDirectory: centre.warehouseDirectory,
-    workDirectory: join(centre.warehouseDirectory, '.tmp'),
-    files: local,
+    dataDirectory: warehouseDirectory,
+    workDirectory: join(warehouseDirectory, '.tmp'),
+    files: reversed ? local.reverse() : local,
     objects: [...objects.values()],
-    prelude: readPrelude('duckdb'),
+    prelude: prelude ?? readPrelude('duckdb'),
+    ...(threads === undefined ? {} : { threads }),
+  });
+}
+
+/** SQL as it lies beside the code: what a close pins. */
+export function sqlBundle(): SqlBundle {
+  return { prelude: readPrelude('duckdb'), files: readSqlFiles() };
+}
+
+/** The program that leaves with an exported bill. */
+export function readVerifier(): Uint8Array {
+  return readFileSync(new URL('../close/verify-bill.mjs', import.meta.url));
+}
+
+/** Path of the private key: as configured, from the folder of kashi.yaml; without one, beside the warehouse. */
+function signingKeyPath(centre: Centre): string {
+  return resolve(
+    centre.configFile === null ? dirname(centre.warehouseDirectory) : dirname(centre.configFile),
+    centre.config.close.signingKey,
+  );
+}
+
+export interface CentreKeys {
+  readonly privateKeyPath: string;
+  readonly publicKeyPath: string;
+  readonly exists: boolean;
+}
+
+export function centreKeys(centre: Centre): CentreKeys {
+  const privateKeyPath = signingKeyPath(centre);
+  return { privateKeyPath, publicKeyPath: publicKeyPath(privateKeyPath), exists: hasLocalKey(privateKeyPath) };
+}
+
+/** Makes the key unless there is one, and its public half beside it. True when it was made. */
+export function createCentreKey(centre: Centre): boolean {
+  const { privateKeyPath, publicKeyPath: beside } = centreKeys(centre);
+  const made = createLocalKey(privateKeyPath);
+  if (!existsSync(beside)) writeOutputFile(beside, localSigner(privateKeyPath).publicKey);
+  return made;
+}
+
+export function openSigner(centre: Centre): Signer {
+  return localSigner(signingKeyPath(centre));
+}
+
+/** The public key that a verifier trusts: a given file, else the one beside the private key's place; null when there is none. */
+export function trustedKey(centre: Centre, given: string | null): string | null {
+  if (given !== null) return readTextFile(given);
+  const { publicKeyPath: beside, privateKeyPath, exists } = centreKeys(centre);
+  if (existsSync(beside)) return readTextFile(beside);
+  return exists ? localSigner(privateKeyPath).publicKey : null;
+}
+
+/** The reviewed files behind the configuration, byte by byte: kashi.yaml and what it names. */
+export function reviewedDocuments(centre: Centre): { kind: string; name: string; bytes: Uint8Array }[] {
+  const { config, configFile } = centre;
+  const named: readonly (readonly [string, string | null])[] = [
+    ['price_book', config.priceBook],
+    ['tenants', config.tenants.map],
+    ['inventory', config.inventory],
+    ['accelerators', config.accelerators],
+  ];
+  const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+  return [
+    ...(configFile === null ? [] : [{ kind: 'kashi', name: 'kashi.yaml', bytes: bytes(readTextFile(configFile)) }]),
+    ...named.flatMap(([kind, name]) => (name === null ? [] : [{ kind, name, bytes: bytes(centre.readBeside(name)) }])),
+    ...controlFiles(centre).map(({ name, text }) => ({ kind: 'control_totals', name, bytes: bytes(text) })),
+  ];
+}
+
+/** Files of control totals, each `*.csv` of a folder by name. Errors: KashiError config_missing for a path that does not exist. */
+export function controlFiles(centre: Centre): { name: string; text: string }[] {
+  const base = centre.configFile === null ? process.cwd() : dirname(centre.configFile);
+  return centre.config.close.controlTotals.flatMap((path) => {
+    const absolute = resolve(base, path);
+    if (!existsSync(absolute) || !statSync(absolute).isDirectory()) return [{ name: path, text: centre.readBeside(path) }];
+    const names = readdirSync(absolute)
+      .filter((name) => name.endsWith('.csv'))
+      .sort();
+    return names.map((name) => ({ name: join(path, name), text: readTextFile(join(absolute, name)) }));
+  });
+}
+
+/** Verifies a month in a process without network; standard output is its report. */
+export async function verifyIsolated(
+  centre: Pick<Centre, 'warehouseDirectory'>,
+  period: string,
+  trusted: string | null,
+  options: { readonly withoutNameSpace?: boolean } = {},
+): Promise<IsolatedRun> {
+  const scratch = join(centre.warehouseDirectory, '.tmp');
+  mkdirSync(scratch, { recursive: true });
+  return await runIsolated({
+    entry: new URL('./wiring-verify.ts', import.meta.url),
+    arguments: [centre.warehouseDirectory, period, trusted ?? ''],
+    read: [centre.warehouseDirectory],
+    write: [scratch],
+    ...options,
   });
 }
 

@@ -49,6 +49,8 @@ export function buildReferences(input: ReferenceInput, periods: readonly Period[
         sample_interval_ms: config.sampling.intervalMs,
         sample_carry_ms: config.sampling.intervalMs * config.sampling.carry,
         unmapped_as_is: config.tenants.unmapped === 'as_is',
+        // A close sets it.
+        correct_from_ms: null,
       },
     ],
     ref_tenant_key: (tenants?.tenants ?? []).flatMap(({ id, keys }) =>
@@ -87,6 +89,9 @@ export function buildReferences(input: ReferenceInput, periods: readonly Period[
     ref_power_span: periods.flatMap((period) => powerSpanRows(priceBook, period)),
     ...releaseRows(priceBook),
     ref_budget: budgetRows(priceBook),
+    // What a close adds: see functions/close.
+    ref_promise: [],
+    ref_issued_line: [],
   };
 }
 

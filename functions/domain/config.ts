@@ -49,6 +49,37 @@ export interface Config {
   readonly language: Language | null;
   /** Where announcements go, and the file of the secrets that sign them; null: nowhere. */
   readonly alerts: { readonly url: string; readonly secretFile: string } | null;
+  readonly close: CloseConfig;
+}
+
+/** A source at a site; null: any source of the site. */
+export interface SourceAtSite {
+  readonly source: string | null;
+  readonly siteId: string;
+}
+
+/** What a close asks for beyond the warehouse. Paths as typed. */
+export interface CloseConfig {
+  readonly signingKey: string;
+  readonly controlTotals: readonly string[];
+  readonly hourly: readonly SourceAtSite[];
+  readonly canary: { readonly tenantId: string; readonly perHour: number; readonly at: readonly SourceAtSite[] } | null;
+  readonly conflictsAllowed: number;
+  readonly correctMonths: number;
+}
+
+interface RawAtSite {
+  readonly source?: string;
+  readonly site: string;
+}
+
+interface RawClose {
+  readonly signing_key?: string;
+  readonly control_totals?: readonly string[];
+  readonly hourly?: readonly RawAtSite[];
+  readonly canary?: { readonly tenant: string; readonly per_hour?: number; readonly at: readonly RawAtSite[] };
+  readonly conflicts_allowed?: number;
+  readonly correct_months?: number;
 }
 
 interface RawRule {
@@ -76,6 +107,7 @@ interface RawConfig {
   readonly default_site?: string;
   readonly language?: Language;
   readonly alerts?: { readonly url: string; readonly secret_file: string };
+  readonly close?: RawClose;
 }
 
 const LIMIT_NAMES = {
@@ -151,6 +183,20 @@ function configOf(raw: RawConfig): Config {
     defaultSite,
     language: raw.language ?? null,
     alerts: raw.alerts === undefined ? null : { url: raw.alerts.url, secretFile: raw.alerts.secret_file },
+    close: closeOf(raw.close ?? {}),
+  };
+}
+
+function closeOf(raw: RawClose): CloseConfig {
+  const atSite = ({ source, site }: RawAtSite): SourceAtSite => ({ source: source ?? null, siteId: site });
+  return {
+    signingKey: raw.signing_key ?? './kashi-signing-key.pem',
+    controlTotals: raw.control_totals ?? [],
+    hourly: (raw.hourly ?? []).map(atSite),
+    canary:
+      raw.canary === undefined ? null : { tenantId: raw.canary.tenant, perHour: raw.canary.per_hour ?? 1, at: raw.canary.at.map(atSite) },
+    conflictsAllowed: raw.conflicts_allowed ?? 0,
+    correctMonths: raw.correct_months ?? 13,
   };
 }
 

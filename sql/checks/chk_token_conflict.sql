@@ -2,7 +2,7 @@
 -- Kind: finding
 -- Grain: one losing row
 -- Key: request_key, object_id, line
--- Inputs: stg_token_usage
+-- Inputs: fct_token_repeat
 -- Columns:
 --   request_key varchar: natural key
 --   source varchar: source name
@@ -12,33 +12,13 @@
 --   first_object_id varchar: object of the row that counts
 --   first_line bigint: line of the row that counts
 -- Source: SPEC 3
-with
-winners as (
-  select * from stg_token_usage where occurrence = 1
-),
-repeats as (
-  select * from stg_token_usage where occurrence > 1
-)
 select
-  repeats.request_key,
-  repeats.source,
-  repeats.native_id,
-  repeats.object_id,
-  repeats.line,
-  winners.object_id as first_object_id,
-  winners.line as first_line
-from repeats
-inner join winners
-  on winners.source = repeats.source
-  and winners.native_id = repeats.native_id
-where repeats.event_at_ms <> winners.event_at_ms
-  or repeats.site_id <> winners.site_id
-  or repeats.status <> winners.status
-  or repeats.usage_source <> winners.usage_source
-  or repeats.tenant_key is distinct from winners.tenant_key
-  or repeats.model is distinct from winners.model
-  or repeats.image_digest is distinct from winners.image_digest
-  or repeats.input_uncached_tokens is distinct from winners.input_uncached_tokens
-  or repeats.input_cache_read_tokens is distinct from winners.input_cache_read_tokens
-  or repeats.input_cache_write_tokens is distinct from winners.input_cache_write_tokens
-  or repeats.output_tokens is distinct from winners.output_tokens
+  request_key,
+  source,
+  native_id,
+  object_id,
+  line,
+  first_object_id,
+  first_line
+from fct_token_repeat
+where is_conflict

@@ -70,7 +70,9 @@ test('without any file only the period, settings, catalog, one segment and the t
     'ref_token_policy',
   ]);
   assert.deepEqual(rows.ref_period, [{ period: '2026-10', start_ms: 1_790_784_000_000, end_ms: 1_793_462_400_000 }]);
-  assert.deepEqual(rows.ref_setting, [{ currency: 'CNY', sample_interval_ms: 60_000, sample_carry_ms: 120_000, unmapped_as_is: false }]);
+  assert.deepEqual(rows.ref_setting, [
+    { currency: 'CNY', sample_interval_ms: 60_000, sample_carry_ms: 120_000, unmapped_as_is: false, correct_from_ms: null },
+  ]);
   assert.deepEqual(
     rows.ref_token_policy.filter((row) => row['charged'] === true).map((row) => row['status']),
     ['success'],

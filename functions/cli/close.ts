@@ -1,0 +1,203 @@
+/** `kashi close <yyyy-mm>`: the month's bill, final, signed, provable. */
+import { Command } from 'commander';
+import { type Closed, closeMonth, type Refused } from '../close/close.ts';
+import { equationText } from '../close/equation.ts';
+import type { Hindrance } from '../close/gate.ts';
+import type { CloseCrashPoint, Gate } from '../close/judge.ts';
+import { closedMonths } from '../close/statement.ts';
+import { KashiError } from '../domain/errors.ts';
+import { periodOf } from '../domain/period.ts';
+import { fold } from '../ledger/fold.ts';
+import { reconcile } from '../ledger/reconcile.ts';
+import type { LandedObject } from '../ports.ts';
+import { type CommonOptions, withCentreOptions } from './centre-options.ts';
+import { planOf } from './closing.ts';
+import { EXIT, grouped, groupedDecimal, printJson, printLines, stepNotes, tableLines, visible } from './output.ts';
+import { type Centre, centreKeys, createCentreKey, landedIfPresent, openCentre, openEngineAt, openSigner } from './wiring.ts';
+
+export function closeCommand(): Command {
+  return withCentreOptions(
+    new Command('close').description('close a month: check, pin, rate, sign and issue its bill').argument('<yyyy-mm>', 'billing period'),
+  )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  kashi close 2026-10
+  kashi waive 2026-10 "held:gw/broken.jsonl" --by "Li Wei" --reason "empty file, producer confirmed"
+
+What it asks: the month is over, everything that landed is ingested, nothing is held or unrated, producers' totals are met, every equation holds.
+What is in the way is named; a person may answer for some of it (kashi waive). A closed bill never changes: what comes later becomes corrections
+in the next month's bill. Closing again, or after a crash, finishes the same bill. The first close makes the signing key.
+
+Exit codes: 0 closed, 1 an equation does not hold, 3 something is in the way.`,
+    )
+    .action(async (period: string, options: CommonOptions) => {
+      const centre = openCentre(options);
+      const outcome = await closeCentre(centre, period, options.json === true);
+      if (options.json === true) printJson(closeJson(outcome));
+      else printLines(closeLines(outcome));
+      process.exitCode = exitCode(outcome);
+    });
+}
+
+export interface CloseOptions {
+  readonly crash?: (point: CloseCrashPoint) => void;
+}
+
+export type CloseOutcome = (Closed | Refused) & { readonly period: string; readonly keyMade: string | null };
+
+/** Folds, looks at the landing place, and closes. Errors: those of closeMonth, and KashiError config_missing for a lost signing key. */
+export async function closeCentre(centre: Centre, period: string, quiet: boolean, options: CloseOptions = {}): Promise<CloseOutcome> {
+  const plan = await planOf(centre, period);
+  const keyMade = await ensureKey(centre);
+  await fold(centre.store, centre.clock);
+  const engine = { store: centre.store, warehouseDirectory: centre.warehouseDirectory };
+  const notes = stepNotes(quiet);
+  try {
+    const outcome = await closeMonth(
+      {
+        store: centre.store,
+        signer: openSigner(centre),
+        clock: centre.clock,
+        openEngine: (files, prelude) => openEngineAt(engine, files, { prelude }),
+        openTwin: (files, prelude) => openEngineAt(engine, files, { prelude, threads: 1, reversed: true }),
+        onStep: notes.step,
+        ...options,
+      },
+      plan,
+      await gateOf(centre, period),
+    );
+    return { ...outcome, period, keyMade };
+  } finally {
+    notes.finish();
+  }
+}
+
+/** The first close of a warehouse makes the key; after that a missing one is never replaced. Returns where it was made. */
+export async function ensureKey(centre: Centre): Promise<string | null> {
+  const { exists, privateKeyPath } = centreKeys(centre);
+  if (exists) return null;
+  if ((await closedMonths(centre.store)).length > 0)
+    throw new KashiError('config_missing', 'the signing key is missing', {
+      where: privateKeyPath,
+      allowed: 'the key that signed the earlier bills',
+      found: 'no file',
+      hint: 'bring it back from where it is kept; a new key could not continue the chain',
+    });
+  return createCentreKey(centre) ? privateKeyPath : null;
+}
+
+async function gateOf(centre: Centre, period: string): Promise<Gate> {
+  const hindrances: Hindrance[] = [];
+  const { endMs } = periodOf(period, centre.config.timeZone);
+  if (centre.clock.now() < endMs)
+    hindrances.push({ subject: `month:${period}`, problem: `it ends at ${new Date(endMs).toISOString()}`, waivable: false });
+  let [objects, bytes] = [0, 0];
+  async function* counted(): AsyncGenerator<LandedObject> {
+    for (const object of landedIfPresent(centre, () => {})) {
+      objects += 1;
+      bytes += object.bytes;
+      yield object;
+    }
+  }
+  for await (const { name } of reconcile(centre.store, counted()))
+    hindrances.push({ subject: `landed:${name}`, problem: 'landed, but not ingested: kashi ingest', waivable: false });
+  return { facts: { landed_objects: objects, landed_bytes: bytes }, hindrances };
+}
+
+export function exitCode(outcome: CloseOutcome): number {
+  if (outcome.state !== 'refused') return EXIT.ok;
+  return outcome.hindrances.some(({ subject }) => subject.startsWith('equation:')) ? EXIT.checkFailed : EXIT.incomplete;
+}
+
+function closeJson(outcome: CloseOutcome): unknown {
+  const { period } = outcome;
+  if (outcome.state === 'refused')
+    return { period, state: 'refused', hindrances: outcome.hindrances, total: outcome.bill.total, equations: outcome.equations };
+  const { signed, bill, evidence, state } = outcome;
+  return {
+    period,
+    state: 'closed',
+    already_closed: state === 'already',
+    sha256: signed.value.bill,
+    evidence_sha256: signed.value.evidence,
+    record_sha256: signed.sha256,
+    previous: signed.value.previous,
+    key_id: signed.keyId,
+    snapshot: evidence.pin.pin.snapshot.n,
+    currency: bill.currency,
+    total: bill.total,
+    bills: bill.bills.map(({ tenant_id, total, lines }) => ({ tenant_id, total, lines: lines.length })),
+    corrections: bill.bills.flatMap(({ lines }) => lines).filter(({ kind }) => kind === 'correction').length,
+    equations: evidence.equations,
+    waivers: evidence.waivers,
+  };
+}
+
+/** Hindrances that are printed in full; there may be one an hour. */
+const SHOWN = 40;
+
+export function closeLines(outcome: CloseOutcome): string[] {
+  const made =
+    outcome.keyMade === null
+      ? []
+      : [`Made the signing key ${outcome.keyMade}: keep a copy where nobody can change bills, and give others only its .pub.pem.`, ''];
+  return [...made, ...(outcome.state === 'refused' ? refusedLines(outcome) : closedLines(outcome))];
+}
+
+function refusedLines({ period, hindrances }: Refused & { readonly period: string }): string[] {
+  const rows = hindrances
+    .slice(0, SHOWN)
+    .map(({ subject, problem, waivable }) => [visible(subject), visible(problem), waivable ? 'mend or waive' : 'mend']);
+  const first = hindrances.find(({ waivable }) => waivable);
+  return [
+    `${period} cannot be closed: ${grouped(hindrances.length)} ${hindrances.length === 1 ? 'thing is' : 'things are'} in the way.`,
+    '',
+    ...tableLines(['what', 'why', 'to do'], rows, new Set(), 100),
+    ...(hindrances.length > SHOWN ? [`… and ${hindrances.length - SHOWN} more (--json lists all)`] : []),
+    ...(first === undefined
+      ? []
+      : [
+          '',
+          'A person may answer for what cannot be mended; it is signed and printed on the bill:',
+          `  kashi waive ${period} "${visible(first.subject)}" --by "<name>" --reason "<why>"`,
+        ]),
+  ];
+}
+
+function closedLines({ period, signed, bill, evidence, state }: Closed & { readonly period: string }): string[] {
+  const corrections = bill.bills.flatMap(({ lines }) => lines).filter(({ kind }) => kind === 'correction');
+  return [
+    state === 'already' ? `${period} is closed already; its bill stays as it is.` : `Closed ${period}.`,
+    '',
+    ...tableLines(
+      ['tenant', 'lines', `bill (${bill.currency})`],
+      bill.bills.map(({ tenant_id, lines, total }) => [tenant_id, grouped(lines.length), groupedDecimal(total)]),
+      new Set([1, 2]),
+    ),
+    `Total ${groupedDecimal(bill.total)} ${bill.currency}${corrections.length === 0 ? '' : `, ${corrections.length} of the lines correct earlier months`}`,
+    '',
+    ...evidence.equations.filter(({ name }) => name !== 'checks' && name !== 'money').map(equationText),
+    ...summaryOf(evidence.equations),
+    ...waiverLines(evidence.waivers),
+    '',
+    `Bill      SHA-256 ${signed.value.bill}`,
+    `Previous  ${signed.value.previous === null ? 'none, this is the first' : `${signed.value.previous.period}, record ${signed.value.previous.sha256}`}`,
+    `Signed    ${signed.algorithm}, key ${signed.keyId}, record ${signed.sha256}`,
+    '',
+    `Prove it: kashi verify ${period}`,
+  ];
+}
+
+/** Money and checks have an equation a tenant and a model: how many hold is enough for a terminal. */
+export function summaryOf(equations: Closed['evidence']['equations']): string[] {
+  const of = (name: string): number => equations.filter((one) => one.name === name).length;
+  return [`money: ${of('money')} sums; residual 0`, `checks: ${of('checks')} of lines, tiers and conservation; no row is wrong`];
+}
+
+export function waiverLines(waivers: Closed['evidence']['waivers']): string[] {
+  if (waivers.length === 0) return [];
+  const rows = waivers.map(({ subject, reason, waived_by }) => [visible(subject), visible(waived_by), visible(reason)]);
+  return ['', 'Waived:', ...tableLines(['what', 'by', 'why'], rows, new Set(), 80)];
+}

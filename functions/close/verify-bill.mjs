@@ -1,0 +1,56 @@
+#!/usr/bin/env node
+// Checks an exported kashi bill: signatures, the chain of months, and that bill.json and evidence.json are what was signed.
+// Usage: node verify-bill.mjs [folder] [--public-key <file>]. Needs Node 20 or newer and nothing else; touches no network.
+// Without --public-key it trusts the key that came with the files: that proves they were not changed since, not who signed them.
+import { createHash, createPublicKey, verify } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const args = process.argv.slice(2);
+const at = args.indexOf('--public-key');
+const keyFile = at < 0 ? null : args.splice(at, 2)[1];
+const folder = args[0] ?? dirname(fileURLToPath(import.meta.url));
+const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
+const der = (pem) => createPublicKey(pem).export({ type: 'spki', format: 'der' });
+
+function refuse(what) {
+  console.error(`REFUSED: ${what}`);
+  process.exit(1);
+}
+
+/** One signed record: its members in this order and no other byte; the text is what was signed. */
+function openRecord(file, trusted) {
+  const bytes = readFileSync(file);
+  const { algorithm, key_id, public_key, signature, text } = JSON.parse(bytes.toString('utf8'));
+  if (!bytes.equals(Buffer.from(JSON.stringify({ algorithm, key_id, public_key, signature, text })))) refuse(`${file} has other bytes than were written`);
+  if (!der(public_key).equals(trusted)) refuse(`${file} is signed by another key`);
+  if (key_id !== sha256(trusted).slice(0, 16)) refuse(`${file} names another key`);
+  const digest = { ed25519: null, 'ecdsa-p256-sha256': 'sha256' }[algorithm];
+  const raw = Buffer.from(signature, 'base64');
+  if (digest === undefined || raw.toString('base64') !== signature) refuse(`${file} has no signature that can be read`);
+  if (!verify(digest, Buffer.from(text, 'utf8'), public_key, raw)) refuse(`${file}: the signature does not fit`);
+  return { statement: JSON.parse(text), sha256: sha256(bytes) };
+}
+
+try {
+  const trusted = der(readFileSync(keyFile ?? join(folder, 'public-key.pem')));
+  if (existsSync(join(folder, 'public-key.pem')) && !der(readFileSync(join(folder, 'public-key.pem'))).equals(trusted))
+    refuse('public-key.pem is not the key you trust');
+  let before = null;
+  for (const name of readdirSync(join(folder, 'chain')).sort()) {
+    const record = openRecord(join(folder, 'chain', name), trusted);
+    const { previous, period } = record.statement;
+    if (name !== `${period}.json`) refuse(`chain/${name} is the bill of ${period}`);
+    if ((previous?.sha256 ?? null) !== (before?.sha256 ?? null)) refuse(`chain/${name} does not follow ${before?.statement.period ?? 'the beginning'}`);
+    before = record;
+  }
+  if (before === null) refuse('there is no signed bill');
+  const { period, bill, evidence, total, currency } = before.statement;
+  for (const [name, expected] of Object.entries({ 'bill.json': bill, 'evidence.json': evidence })) {
+    if (sha256(readFileSync(join(folder, name))) !== expected) refuse(`${name} is not the one that was signed`);
+  }
+  console.log(`OK ${period}: ${total} ${currency}, bill SHA-256 ${bill}, signed by key ${sha256(trusted).slice(0, 16)}${keyFile === null ? ' (as delivered; compare it with the key you were given)' : ''}`);
+} catch (error) {
+  refuse(error instanceof Error ? error.message : String(error));
+}
