@@ -97,7 +97,8 @@ export interface Recovery {
   readonly sites: readonly SiteRecovery[];
   readonly releases: readonly ReleaseRecovery[];
   /** Both sums of the bill: pools and releases on one side, the charge lines on the other. */
-  readonly income: { readonly gpu_hours: string; readonly tokens: string; readonly bill_total: string; readonly difference: string };
+  /** `corrections`: of earlier, closed months, on this month's bill. `difference` is 0.00 when nothing else is on it. */
+  readonly income: Readonly<Record<'gpu_hours' | 'tokens' | 'corrections' | 'bill_total' | 'difference', string>>;
   /** Pools that were used or owned and whose cost or capacity nobody stated. */
   readonly missing: readonly { readonly site_id: string; readonly accelerator_model: string; readonly what: 'cost' | 'capacity' }[];
 }
@@ -119,9 +120,15 @@ export async function readRecovery(warehouse: Warehouse, months: readonly Period
     ),
   );
   const others = records(await warehouse.query('select release_id, model, other_training_cost from ref_release order by release_id'));
-  const [total = {}] = await rows('select cast(coalesce(sum(amount), 0) as decimal(38, 2)) as total from bill_line where period = ?');
+  const [total = {}] = await rows(
+    "select cast(coalesce(sum(amount), 0) as decimal(38, 2)) as total, cast(coalesce(sum(case when kind = 'correction' then amount end), 0) as decimal(38, 2)) as corrections from bill_line where period = ?",
+  );
   const now = serving.filter((row) => row['period'] === period);
-  const income = { gpu_hours: add(pools.map((pool) => pool.charged_amount)), tokens: add(now.map((row) => row['income'] ?? '0')) };
+  const income = {
+    gpu_hours: add(pools.map((pool) => pool.charged_amount)),
+    tokens: add(now.map((row) => row['income'] ?? '0')),
+    corrections: total['corrections'] ?? '0.00',
+  };
   const billTotal = total['total'] ?? '0.00';
   return {
     period,
@@ -129,7 +136,7 @@ export async function readRecovery(warehouse: Warehouse, months: readonly Period
     total: totalOf(pools),
     sites: sitesOf(pools, now),
     releases: releasesOf({ months, serving, trainings, others }),
-    income: { ...income, bill_total: billTotal, difference: less(billTotal, add([income.gpu_hours, income.tokens])) },
+    income: { ...income, bill_total: billTotal, difference: less(billTotal, add([income.gpu_hours, income.tokens, income.corrections])) },
     missing: pools.flatMap(({ site_id, accelerator_model, cost_per_gpu_hour, hours }) => [
       ...(cost_per_gpu_hour === null ? [{ site_id, accelerator_model, what: 'cost' as const }] : []),
       ...(hours.capacity === null ? [{ site_id, accelerator_model, what: 'capacity' as const }] : []),

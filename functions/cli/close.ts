@@ -93,9 +93,13 @@ async function gateOf(centre: Centre, period: string): Promise<Gate> {
   const { endMs } = periodOf(period, centre.config.timeZone);
   if (centre.clock.now() < endMs)
     hindrances.push({ subject: `month:${period}`, problem: `it ends at ${new Date(endMs).toISOString()}`, waivable: false });
+  const unreadable = (path: string, error: unknown): void => {
+    const problem = `cannot be looked at: ${error instanceof Error ? error.message : String(error)}`;
+    hindrances.push({ subject: `landing:${path}`, problem, waivable: false });
+  };
   let [objects, bytes] = [0, 0];
   async function* counted(): AsyncGenerator<LandedObject> {
-    for (const object of landedIfPresent(centre, () => {})) {
+    for (const object of landedIfPresent(centre, unreadable)) {
       objects += 1;
       bytes += object.bytes;
       yield object;

@@ -90,7 +90,7 @@ export function recoveryLines(outcome: RecoverOutcome): string[] {
     ...siteTable(outcome),
     ...releaseTable(outcome.releases),
     '',
-    `Income ${money(income.bill_total)} = GPU-hours ${money(income.gpu_hours)} + tokens ${money(income.tokens)}${Rational.of(income.difference).n === 0n ? '' : ` + UNEXPLAINED ${money(income.difference)}`}`,
+    `Income ${money(income.bill_total)} = GPU-hours ${money(income.gpu_hours)} + tokens ${money(income.tokens)}${Rational.of(income.corrections).n === 0n ? '' : ` + corrections of earlier months ${money(income.corrections)}`}${Rational.of(income.difference).n === 0n ? '' : ` + UNEXPLAINED ${money(income.difference)}`}`,
     ...missingLines(outcome),
     ...failed.map(
       ({ name, description, rows }) =>
