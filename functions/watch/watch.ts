@@ -85,6 +85,9 @@ export interface CycleReport {
 /** A tenth of the time at most is spent on looking, however many files lie there and however slow their disk is. */
 const PAUSE_PER_LOOK = 9;
 
+/** A shorter batch would spend its time on opening and closing. */
+const LEAST_BATCH_MS = 5_000;
+
 export class Watch {
   private readonly stages: WatchStages;
   private readonly world: WatchWorld;
@@ -173,7 +176,7 @@ export class Watch {
     let done = 0;
     await this.guarded('ingest', report, async () => {
       await this.stages.ingest(ready, {
-        enough: () => stop.aborted || isDue(startedAtMs, this.options.foldMs, this.now()),
+        enough: () => stop.aborted || isDue(startedAtMs, Math.max(LEAST_BATCH_MS, this.options.foldMs), this.now()),
         before: (object) => {
           this.inHand = { name: object.name, last_modified_ms: object.lastModifiedMs, since_ms: this.now() };
           this.save(null);

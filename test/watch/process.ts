@@ -47,7 +47,7 @@ const INVENTORY = 'sites:\n  - {id: edge-1, tier: edge, region: cn-east-1}\n';
 
 const OCTOBER_MS = Date.UTC(2026, 9, 10);
 export const PERIOD = '2026-10';
-const FAST = ['--interval-seconds', '0.05', '--settle-seconds', '0.25', '--fold-seconds', '0.3', '--bill-minutes', '0.02'];
+const FAST = ['--interval-seconds', '0.05', '--settle-seconds', '0.25', '--fold-seconds', '0.3', '--bill-minutes', '0.1'];
 
 export interface Watcher {
   readonly child: ChildProcess;
@@ -113,8 +113,8 @@ export async function pause(ms: number): Promise<void> {
 }
 
 /** Waits for a condition; the cap only keeps a broken test from hanging. */
-export async function until(holds: () => boolean, capSeconds = 120): Promise<void> {
-  for (const end = Date.now() + capSeconds * 1_000; !holds() && Date.now() < end; ) await pause(100);
+export async function until(holds: () => boolean, capSeconds = 600): Promise<void> {
+  for (const end = Date.now() + capSeconds * 1_000; !holds() && Date.now() < end; ) await pause(250);
 }
 
 /** Numbered rows, each with output tokens of its own, and their sum. */
@@ -137,12 +137,15 @@ export class Planted {
   }
 }
 
-/** Delivers until told to stop, in one of the ways of gateways; ends with a whole line. */
+/** Files of one delivery: a slow machine would otherwise be given ever more to do. */
+const MOST_FILES = 400;
+
+/** Delivers until told to stop (or until that is enough), in one of the ways of gateways; ends with a whole line. */
 export type Deliver = (landing: string, planted: Planted, random: Random, stop: () => boolean) => Promise<void>;
 
 export const DELIVERIES: Readonly<Record<string, Deliver>> = {
   'renamed when finished': async (landing, planted, random, stop) => {
-    for (let n = 0; !stop(); n++) {
+    for (let n = 0; n < MOST_FILES && !stop(); n++) {
       const path = join(landing, 'renamed', `${n}.jsonl`);
       mkdirSync(dirname(path), { recursive: true });
       const text = planted.lines(random.int(1, 40));
@@ -151,13 +154,13 @@ export const DELIVERIES: Readonly<Record<string, Deliver>> = {
       await pause(random.int(0, 300));
       appendFileSync(`${path}.part`, text.slice(cut));
       renameSync(`${path}.part`, path);
-      await pause(random.int(0, 200));
+      await pause(random.int(0, 500));
     }
   },
 
   'appended to without end, in pieces of lines, and rotated': async (landing, planted, random, stop) => {
     const live = join(landing, 'usage.log');
-    for (let n = 1; !stop(); n++) {
+    for (let n = 1; n < MOST_FILES && !stop(); n++) {
       for (let appends = random.int(3, 25); appends > 0 && !stop(); appends--) {
         const text = planted.lines(random.int(1, 5));
         const cut = random.int(0, text.length);
@@ -171,7 +174,7 @@ export const DELIVERIES: Readonly<Record<string, Deliver>> = {
   },
 
   'copied slowly to its final name': async (landing, planted, random, stop) => {
-    for (let n = 0; !stop(); n++) {
+    for (let n = 0; n < MOST_FILES && !stop(); n++) {
       const path = join(landing, `copied-${n}.jsonl`);
       const text = planted.lines(random.int(20, 200));
       for (let at = 0; at < text.length; ) {
