@@ -1,5 +1,6 @@
 /** The stages that `kashi watch` runs, on one machine: the same functions as the commands of their names. */
 import type { BillDocument } from '../billing/bill-document.ts';
+import { readChain } from '../close/statement.ts';
 import { PARSER_VERSION } from '../contract.ts';
 import { canonicalJson, sha256Hex } from '../domain/canonical-json.ts';
 import { KashiError } from '../domain/errors.ts';
@@ -18,7 +19,7 @@ import { rate } from './bill.ts';
 import { numbersAsText } from './config-file.ts';
 import { readings, withIngest } from './ingest.ts';
 import { withSession } from './session.ts';
-import type { Centre } from './wiring.ts';
+import { type Centre, trustedKey } from './wiring.ts';
 import { listLandedFiles, writeProvisionalBill } from './wiring-watch.ts';
 
 /** A provisional bill as it lies in the warehouse: what `kashi bill --json` printed at that instant. */
@@ -127,7 +128,9 @@ function resultOf(error: unknown): ObjectResult {
 async function refreshBills(centre: Centre, since: number): ReturnType<WatchStages['refresh']> {
   const snapshot = await newestSnapshot(centre.store);
   if (snapshot === null) return null;
-  const periods = (await periodsToRefresh(centre, snapshot, since)).slice(-MOST_PERIODS);
+  // A closed month stays as issued: what came in since is a correction on the first open one.
+  const closed = new Set((await readChain(centre.store, trustedKey(centre, null))).map(({ value }) => value.period));
+  const periods = (await periodsToRefresh(centre, snapshot, since)).filter((period) => !closed.has(period)).slice(-MOST_PERIODS);
   const bills: RefreshedBill[] = [];
   for (const period of periods) {
     const { document, checks } = await withSession(centre, period, (session) => rate(session, period, null));

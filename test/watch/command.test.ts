@@ -58,6 +58,18 @@ describe('kashi watch --once', () => {
     assert.deepEqual(status().held, []);
   });
 
+  it('leaves a closed month as issued', () => {
+    land('a.jsonl', planted.lines(2));
+    assert.match(once().stdout, /bill="2026-10 /);
+    const closed = run('close', PERIOD);
+    assert.equal(closed.code, 0, closed.stdout + closed.stderr);
+    land('late.jsonl', planted.lines(1));
+    const { stdout } = once();
+    assert.match(stdout, /rows=1/);
+    assert.doesNotMatch(stdout, /bill="2026-10 /);
+    assert.deepEqual(centre.stored(), planted.counts());
+  });
+
   it('goes on beside a path that cannot be looked at, and tells', () => {
     land('a.jsonl', planted.lines(1));
     symlinkSync('circle', join(centre.landing, 'circle'));
