@@ -30,7 +30,7 @@ after(() => rmSync(root, { recursive: true, force: true }));
 
 async function content({ open }: LandedObject): Promise<string> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of open()) chunks.push(chunk);
+  for await (const chunk of open()) chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks).toString();
 }
 

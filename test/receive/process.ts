@@ -148,7 +148,7 @@ export async function readLanding(landing: string): Promise<Landed> {
   for (const object of listLanded([landing], landing)) {
     objects++;
     const chunks: Uint8Array[] = [];
-    for await (const chunk of object.open()) chunks.push(chunk);
+    for await (const chunk of object.open()) chunks.push(Buffer.from(chunk));
     const bytes = new Uint8Array(Buffer.concat(chunks));
     const source = detectSource(object.name.endsWith('.snappy') ? headOf(bytes) : headOf(Buffer.from(bytes).toString()));
     const parser = source?.open(contextOf()) ?? null;
