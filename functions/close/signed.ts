@@ -36,6 +36,11 @@ export function keyIdOf(publicKeyPem: string): string {
   return createHash('sha256').update(der).digest('hex').slice(0, 16);
 }
 
+/** The one way in which a key is written: base64 leaves bits of its last digit open. Errors: throws for a text that is no public key. */
+function canonicalPem(publicKeyPem: string): string {
+  return createPublicKey(publicKeyPem).export({ type: 'spki', format: 'pem' }).toString();
+}
+
 /** Bytes of a signed record. Ed25519 gives the same bytes every time; a key service may not. */
 export async function signRecord(signer: Signer, value: object): Promise<Uint8Array> {
   const text = canonicalJson(value);
@@ -43,7 +48,7 @@ export async function signRecord(signer: Signer, value: object): Promise<Uint8Ar
   const record: SignedRecord = {
     algorithm: signer.algorithm,
     key_id: keyIdOf(signer.publicKey),
-    public_key: signer.publicKey,
+    public_key: canonicalPem(signer.publicKey),
     signature,
     text,
   };
@@ -93,6 +98,7 @@ function parseRecord(bytes: Uint8Array, key: string): SignedRecord {
 
 function keyOf(record: SignedRecord, key: string): string {
   try {
+    if (canonicalPem(record.public_key) !== record.public_key) throw new Error('the key is written otherwise');
     return keyIdOf(record.public_key);
   } catch (error) {
     throw corrupt(key, 'no public key', error);

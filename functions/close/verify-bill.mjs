@@ -13,6 +13,8 @@ const keyFile = at < 0 ? null : args.splice(at, 2)[1];
 const folder = args[0] ?? dirname(fileURLToPath(import.meta.url));
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 const der = (pem) => createPublicKey(pem).export({ type: 'spki', format: 'der' });
+// The last digit of base64 leaves bits open, so one key has several texts; only one of them is written.
+const isPlain = (pem) => createPublicKey(pem).export({ type: 'spki', format: 'pem' }) === pem;
 
 function refuse(what) {
   console.error(`REFUSED: ${what}`);
@@ -24,6 +26,7 @@ function openRecord(file, trusted) {
   const bytes = readFileSync(file);
   const { algorithm, key_id, public_key, signature, text } = JSON.parse(bytes.toString('utf8'));
   if (!bytes.equals(Buffer.from(JSON.stringify({ algorithm, key_id, public_key, signature, text })))) refuse(`${file} has other bytes than were written`);
+  if (!isPlain(public_key)) refuse(`${file} has other bytes than were written`);
   if (!der(public_key).equals(trusted)) refuse(`${file} is signed by another key`);
   if (key_id !== sha256(trusted).slice(0, 16)) refuse(`${file} names another key`);
   const digest = { ed25519: null, 'ecdsa-p256-sha256': 'sha256' }[algorithm];
@@ -37,6 +40,7 @@ try {
   const trusted = der(readFileSync(keyFile ?? join(folder, 'public-key.pem')));
   if (existsSync(join(folder, 'public-key.pem')) && !der(readFileSync(join(folder, 'public-key.pem'))).equals(trusted))
     refuse('public-key.pem is not the key you trust');
+  if (keyFile === null && !isPlain(readFileSync(join(folder, 'public-key.pem'), 'utf8'))) refuse('public-key.pem has other bytes than were written');
   let before = null;
   for (const name of readdirSync(join(folder, 'chain')).sort()) {
     const record = openRecord(join(folder, 'chain', name), trusted);

@@ -48,6 +48,18 @@ for (const [name, make] of [
       }
     });
 
+    test('a key whose text differs only in bits that base64 leaves open is refused', async () => {
+      // '0', '4' and '8' become the next digit, which decodes to the same key where two bits are open.
+      let signer = make();
+      const lastDigit = (pem: string): string => /(\w)=?=?\n-----END/.exec(pem)?.[1] ?? '';
+      for (let tries = 0; tries < 500 && !'048'.includes(lastDigit(signer.publicKey)); tries++) signer = make();
+      const text = Buffer.from(await signRecord(signer, { total: '1.00' })).toString('utf8');
+      const digit = lastDigit(signer.publicKey);
+      const other = text.replace(new RegExp(`${digit}(=?=?\\\\n-----END)`), `${Number(digit) + 1}$1`);
+      assert.notEqual(other, text);
+      assert.throws(() => openRecord(Buffer.from(other), 'k', signer.publicKey), { name: 'KashiError' });
+    });
+
     test('white space, another order or a further member is no signed record', async () => {
       const signer = make();
       const text = Buffer.from(await signRecord(signer, { total: '1.00' })).toString('utf8');
