@@ -1,6 +1,7 @@
 /** The values of one column of one row group, as a PLAIN page holds them: bytes that grow, and a bit per row. */
 
-const FIRST_BYTES = 64 * 1024;
+/** Small: most objects have few rows, and a spool has twenty columns. */
+const FIRST_BYTES = 1024;
 /** Up to here a loop is faster than a call. */
 const SHORT = 64;
 const TWO_32 = 4_294_967_296;

@@ -42,7 +42,7 @@ export class ObjectParser {
   private readonly selector = new JsonSelector();
   private readonly fields: Fields | null;
   private readonly short: ShortWay | null;
-  private readonly scanner: FieldScanner;
+  private readonly scanner: FieldScanner | null;
 
   /** Without `short`, or where that declines, every record takes the thorough way: the rows are the same. */
   constructor(source: Source, parser: RecordParser, limits: Limits, sink: RowSink, short: ShortWay | null = null) {
@@ -52,7 +52,7 @@ export class ObjectParser {
     this.sink = sink;
     this.fields = compileFields(source.fields);
     this.short = short;
-    this.scanner = new FieldScanner(source.ordinary?.fields ?? [], limits.depth);
+    this.scanner = short === null || source.ordinary === undefined ? null : new FieldScanner(source.ordinary.fields, limits.depth);
     this.reader = new LineReader(limits.lineBytes, source.framing === 'csv' ? (source.delimiter ?? ',') : null, this.lineSink());
   }
 
@@ -95,16 +95,23 @@ export class ObjectParser {
     return {
       record: (bytes, start, end, line, lines, byteStart) => {
         if (this.parser.parseBytes !== undefined && this.shortLine(bytes, start, end, line, byteStart)) return;
-        if (this.short !== null && this.shortWay(this.short, bytes, start, end, line)) return;
+        if (this.short !== null && this.scanner !== null && this.shortWay(this.short, this.scanner, bytes, start, end, line)) return;
         this.record(bytes, start, end, lines, { line, byteStart, byteEnd: byteStart + (end - start) });
       },
       tooLong: (line, byteStart, byteEnd) => this.tooLong(line, byteStart, byteEnd),
     };
   }
 
-  private shortWay({ reader, columns }: ShortWay, bytes: Uint8Array, start: number, end: number, line: number): boolean {
-    if (this.scanner.bytes !== bytes) this.scanner.over(bytes);
-    if (!this.scanner.scan(start, end) || !reader.read(this.scanner, columns, line)) return false;
+  private shortWay(
+    { reader, columns }: ShortWay,
+    scanner: FieldScanner,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    line: number,
+  ): boolean {
+    if (scanner.bytes !== bytes) scanner.over(bytes);
+    if (!scanner.scan(start, end) || !reader.read(scanner, columns, line)) return false;
     this.counts.physical++;
     this.counts.valid++;
     return true;

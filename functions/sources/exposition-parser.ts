@@ -97,12 +97,12 @@ interface Stored {
   readonly name: string;
   readonly meaning: SeriesMeaning;
   readonly series: SampleIdentity;
-  /** Values by their text: clocks, percentages and zeros repeat. */
+  /** Values by their text, of all series of the metric: clocks, percentages and zeros repeat. */
   readonly values: Map<string, MetricValue>;
 }
 
-/** Values remembered of one series. */
-const MOST_VALUES = 64;
+/** Values remembered of one metric. */
+const MOST_VALUES = 4096;
 const SPACE = 0x20;
 const MOST_VALUE_BYTES = 40;
 
@@ -118,7 +118,8 @@ class ShortLines {
     this.receivedAtMs = receivedAtMs;
     this.groups = groups;
     this.ignoreTimestamps = ignoreTimestamps;
-    this.lines = new SeriesLines((start) => learned(start, cache));
+    const values = new Map<SeriesMeaning, Map<string, MetricValue>>();
+    this.lines = new SeriesLines((start) => learned(start, cache, values));
   }
 
   parse(bytes: Uint8Array, start: number, end: number, line: number, emit: Emit): Outcome | null {
@@ -168,7 +169,7 @@ class ShortLines {
   }
 }
 
-function learned(start: string, cache: SeriesCache): LineMeaning | null {
+function learned(start: string, cache: SeriesCache, values: Map<SeriesMeaning, Map<string, MetricValue>>): LineMeaning | null {
   if (start.startsWith('#')) return 'comment';
   const sample = splitSampleLine(`${start} 0`);
   // Anything else between the brace and the end would be part of a value.
@@ -176,5 +177,8 @@ function learned(start: string, cache: SeriesCache): LineMeaning | null {
   const meaning = meaningOf(sample.name);
   if (meaning === null) return cache.isWellFormed(sample.labelText) ? 'ignored' : null;
   const series = cache.get(meaning, sample.labelText);
-  return 'reason' in series ? null : { name: sample.name, meaning, series, values: new Map() };
+  if ('reason' in series) return null;
+  const own = values.get(meaning) ?? new Map<string, MetricValue>();
+  values.set(meaning, own);
+  return { name: sample.name, meaning, series, values: own };
 }

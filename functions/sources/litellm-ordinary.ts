@@ -1,7 +1,7 @@
 /** The short way of `litellm`: payloads with plain texts, consistent counts and at most one usage object. The rules are litellm.ts's; see there. */
 import type { ColumnWriter } from '../ports.ts';
 import { MAX_TEXT } from './fields.ts';
-import { DEFAULT_TENANT, EMBEDDING_CALL, TENANT_NAMES, TOKEN_CALL, tenantField } from './litellm-fields.ts';
+import { DEFAULT_TENANT, EMBEDDING_CALL, LITELLM_OPTIONS, TENANT_NAMES, TOKEN_CALL, tenantField } from './litellm-fields.ts';
 import { readOptions } from './options.ts';
 import { type FieldSpans, KIND, type OrdinaryReader, type OrdinaryWay, placeOf } from './ordinary.ts';
 import type { SourceContext } from './source.ts';
@@ -115,10 +115,7 @@ class LitellmReader implements OrdinaryReader {
   private reasoning = NONE;
 
   constructor(context: SourceContext, row: ColumnWriter) {
-    const options = readOptions('litellm', context, {
-      tenant_from: { kind: 'names', of: TENANT_NAMES, never: ['end_user'] },
-      model_from: { kind: 'one', of: ['model', 'model_group'] },
-    });
+    const options = readOptions('litellm', context, LITELLM_OPTIONS);
     this.site = Buffer.from(context.siteId);
     this.tenantPlaces = options.names('tenant_from', DEFAULT_TENANT).map(tenantPlaces);
     this.modelPlaces = options.text('model_from') === 'model_group' ? [MODEL_GROUP, MODEL] : [MODEL];
@@ -328,11 +325,8 @@ function countOf({ kinds, numbers, decimals }: FieldSpans, place: number): numbe
   return kind === KIND.number && decimals[place] === 0 && numbers[place]! >= 0 ? numbers[place]! : ODD;
 }
 
-function isText({ bytes, starts, ends }: FieldSpans, place: number, text: Uint8Array): boolean {
-  const start = starts[place]!;
-  if (ends[place]! - start !== text.length) return false;
-  for (let i = 0; i < text.length; i++) if (bytes[start + i] !== text[i]) return false;
-  return true;
+function isText(record: FieldSpans, place: number, text: Uint8Array): boolean {
+  return record.ends[place]! - record.starts[place]! === text.length && startsWith(record, place, text);
 }
 
 function startsWith({ bytes, starts, ends }: FieldSpans, place: number, text: Uint8Array): boolean {

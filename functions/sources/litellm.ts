@@ -6,7 +6,7 @@
  */
 import { epochMicros, epochOrIso, isNumeric } from './epoch.ts';
 import { child, FieldReader, isObject, type JsonObject } from './fields.ts';
-import { DEFAULT_TENANT, TENANT_NAMES, tenantField } from './litellm-fields.ts';
+import { DEFAULT_TENANT, LITELLM_OPTIONS, TENANT_NAMES, tenantField } from './litellm-fields.ts';
 import { litellmOrdinary } from './litellm-ordinary.ts';
 import { litellmUsage } from './litellm-usage.ts';
 import { type Options, readOptions } from './options.ts';
@@ -50,10 +50,7 @@ export const litellm: Source = {
   detect: looksLikeLitellm,
   units: (value) => (Array.isArray(value) ? value : null),
   open(context) {
-    const options = readOptions(NAME, context, {
-      tenant_from: { kind: 'names', of: TENANT_NAMES, never: ['end_user'] },
-      model_from: { kind: 'one', of: ['model', 'model_group'] },
-    });
+    const options = readOptions(NAME, context, LITELLM_OPTIONS);
     return {
       parse(record, _place, emit): Outcome {
         const row = readRecord(record, context, options);

@@ -8,7 +8,7 @@ import { Buffer, isUtf8 } from 'node:buffer';
 export interface KnownStart<Meaning> {
   readonly bytes: Uint8Array;
   readonly meaning: Meaning;
-  /** Offset behind it in the line that was asked about. */
+  /** What followed it last time. */
   next: KnownStart<Meaning> | null;
 }
 
