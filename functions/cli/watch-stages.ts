@@ -49,11 +49,14 @@ export function watchStages(open: () => Centre, paths: (centre: Centre) => reado
       return names;
     },
     ingest: async (objects, each) => {
-      earlier ??= earlierContents(centre.store);
-      earlier.catch(() => {
+      try {
+        earlier ??= earlierContents(centre.store);
+        await ingestEach(centre, objects, await earlier, each);
+      } catch (error) {
+        // What failed may have been committed all the same; the next snapshot says.
         earlier = null;
-      });
-      await ingestEach(centre, objects, await earlier, each);
+        throw error;
+      }
     },
     fold: async (commits) => (await fold(centre.store, centre.clock, commits === null ? {} : { commits }))?.n ?? null,
     refresh: async (since) => {

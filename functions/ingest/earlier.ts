@@ -58,9 +58,8 @@ export async function releaseBeginnings(
   clock: Clock,
   object: LandedObject,
   read: CommitRecord,
-  earlier: () => Promise<EarlierContents>,
+  all: EarlierContents,
 ): Promise<CommitName[]> {
-  const all = await earlier();
   const released: CommitName[] = [];
   if (read.kind === 'data') {
     for (const { name, content } of await beginnings(object, all.of(object))) {
@@ -68,8 +67,6 @@ export async function releaseBeginnings(
       all.remove(name, content.cid);
     }
   }
-  // Also a content that was known: another ingest may have committed it after the snapshot.
-  all.add(read);
   return released;
 }
 

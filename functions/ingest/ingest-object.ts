@@ -41,7 +41,7 @@ export interface IngestDependencies {
   readonly reparse: boolean;
   /** What the newest snapshot holds. */
   readonly heldContents: readonly HeldContent[];
-  /** What landed before; asked for when an object was read that may be the continuation of another. */
+  /** What landed before: an object may be the continuation of another. */
   readonly earlier: () => Promise<EarlierContents>;
   /** Sees every raw chunk that was parsed. */
   readonly onBytes: (bytes: number) => void;
@@ -101,9 +101,12 @@ async function conclude(
   read: (attempt: Attempt) => Promise<Parsed>,
 ): Promise<IngestOutcome> {
   const finish = async (outcome: IngestOutcome['outcome'], record: CommitRecord): Promise<IngestOutcome> => {
+    const all = await earlier();
+    // First, and also when it was known (another ingest may have committed it): the file may be rotated away from under what follows.
+    all.add(record);
     const released = [
       ...(await releaseHeld(store, clock, object, record, heldContents)),
-      ...(await releaseBeginnings(store, clock, object, record, earlier)),
+      ...(await releaseBeginnings(store, clock, object, record, all)),
     ];
     await markSeen(store, object, cid);
     return { name: object.name, bytes: object.bytes, outcome, record, released };

@@ -94,6 +94,14 @@ function builtIn(resource: string): Rule | null {
   return { ...WHOLE, model: ASCEND_CARD.test(ascend) ? ascend : null, memoryMib: `${resource}-memory`, coreCount: `${resource}-core` };
 }
 
+/** Names as Kubernetes and Slurm allow them: `<domain>/<name>`, `gres/<name>`. */
+const RESOURCE_NAME = /^[a-z0-9][a-z0-9.-]{0,99}\/[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+
+/** Field of a refusal that names its resource; without the name when no cluster could have it, since a refusal never repeats free text of a row. */
+export function resourceField(path: string, resource: string): string {
+  return RESOURCE_NAME.test(resource) ? `${path}.${resource}` : path;
+}
+
 /** Base resource of a name that only sizes another one, or null. Example: 'nvidia.com/gpucores' → 'nvidia.com/gpu'. */
 function baseOf(resource: string): string | null {
   for (const [base, rule] of EXACT) {
@@ -139,7 +147,7 @@ export class ResourceCatalog {
       }
       const rule = builtIn(resource);
       if (rule === null || rule.accelerators === null)
-        return reject('missing_field', `options.resources.${resource}`, 'no accelerators per unit');
+        return reject('missing_field', resourceField('options.resources', resource), 'no accelerators per unit');
       const share = this.shareOf(rule, quantities);
       if (!(share instanceof Rational)) return share;
       result.push({ resource, accelerators: rule.accelerators.multiply(share).multiply(Rational.of(count)), model: rule.model });

@@ -1,6 +1,6 @@
 /** Accelerators that a Pod object asks for: the count of SPEC 4, exact. */
 import { Rational } from '../domain/money.ts';
-import type { ResourceCatalog } from './accelerator-resources.ts';
+import { type ResourceCatalog, resourceField } from './accelerator-resources.ts';
 import { child, FieldReader, type JsonObject } from './fields.ts';
 import { objects } from './pod-status.ts';
 import { type Rejection, reject } from './source.ts';
@@ -30,7 +30,7 @@ function quantitiesOf(container: JsonObject, catalog: ResourceCatalog): Readonly
   const reader = new FieldReader();
   for (const [name, quantity] of Object.entries(merged)) {
     if (!catalog.concerns(name)) continue;
-    const count = reader.count(quantity, `spec.containers[].resources.${name}`, { text: true });
+    const count = reader.count(quantity, resourceField('spec.containers[].resources', name), { text: true });
     if (count !== null) quantities.set(name, count);
   }
   return reader.rejection ?? quantities;

@@ -1,7 +1,8 @@
 /** AllocTRES of a Slurm job → accelerators. Source: sacct manual, "AllocTRES"; gres.html, MIG and sharding. */
 import { Rational } from '../domain/money.ts';
-import { migShare } from './accelerator-resources.ts';
+import { migShare, resourceField } from './accelerator-resources.ts';
 import type { DeclaredResources } from './declared-resources.ts';
+import { FieldReader } from './fields.ts';
 import { kindOf, type Rejection, reject } from './source.ts';
 
 export interface TresAccelerators {
@@ -67,8 +68,8 @@ function partsOf(entries: readonly Gres[], declared: DeclaredResources): readonl
 
 /**
  * Accelerators of one TRES text, or null when it holds none. `names` are the gres that are accelerators (usually `gpu`).
- * Errors: not_an_integer for a count; out_of_range from a million accelerators on; missing_field when a share or an unnamed accelerator (gres/shard, gres/npu) is held whose size
- * nobody declared.
+ * Errors: those of a text (text_too_long, invalid_utf8, control_character); not_an_integer for a count; out_of_range from a million
+ * accelerators on; missing_field when a share or an unnamed accelerator (gres/shard, gres/npu) is held whose size nobody declared.
  * Example: 'gres/gpu=4,gres/gpu:a100=4' → 4 of a100; 'gres/gpu:volta=2' → 2; 'gres/gpu:a100_1g.5gb=2' → 0.285714 of a100.
  */
 export function tresAccelerators(tres: string, names: readonly string[], declared: DeclaredResources): TresAccelerators | Rejection | null {
@@ -77,7 +78,7 @@ export function tresAccelerators(tres: string, names: readonly string[], declare
   const isCounted = ({ name }: Gres) => names.includes(name) || declared.has(`gres/${name}`);
   const uncounted = gres.find((entry) => entry.count > 0 && !isCounted(entry) && UNCOUNTED.test(entry.name));
   if (uncounted !== undefined && !gres.some((entry) => entry.count > 0 && isCounted(entry))) {
-    return reject('missing_field', `options.resources.gres/${uncounted.name}`, 'no accelerators per unit');
+    return reject('missing_field', resourceField('options.resources', `gres/${uncounted.name}`), 'no accelerators per unit');
   }
   const counted = gres.filter(isCounted);
   const parts = [...new Set(counted.map(({ name }) => name))].flatMap((name) =>
@@ -91,5 +92,8 @@ export function tresAccelerators(tres: string, names: readonly string[], declare
   if (total.compare(Rational.of(1_000_000)) >= 0) return reject('out_of_range', 'alloctres');
   const resources = [...new Set(parts.map(({ name, type }) => (type === null ? `gres/${name}` : `gres/${name}:${type}`)))].sort();
   const models = new Set(parts.map(({ model }) => model));
-  return { count: total.toFixed(6), resourceName: resources.join(','), model: models.size === 1 ? ([...models][0] ?? null) : null };
+  const reader = new FieldReader();
+  const resourceName = reader.text(resources.join(','), 'alloctres');
+  if (resourceName === null) return reader.rejection;
+  return { count: total.toFixed(6), resourceName, model: models.size === 1 ? ([...models][0] ?? null) : null };
 }

@@ -1,6 +1,6 @@
 /** Resources and allocation keys as YuniKorn writes them. */
 import { Rational } from '../domain/money.ts';
-import type { ResourceCatalog } from './accelerator-resources.ts';
+import { type ResourceCatalog, resourceField } from './accelerator-resources.ts';
 import { isObject, type JsonObject } from './fields.ts';
 import type { PodAccelerators } from './pod-accelerators.ts';
 import { kindOf, type Rejection, reject } from './source.ts';
@@ -23,7 +23,7 @@ export function resourceAccelerators(values: ReadonlyMap<string, unknown>, catal
   for (const [name, value] of values) {
     if (!catalog.concerns(name)) continue;
     if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
-      return reject('not_an_integer', `resource.${name}`, kindOf(value));
+      return reject('not_an_integer', resourceField('resource', name), kindOf(value));
     quantities.set(name, value);
   }
   const held = catalog.held(quantities);

@@ -174,7 +174,7 @@ export class Watch {
     if (ready.length === 0 || stop.aborted) return;
     const startedAtMs = this.now();
     let done = 0;
-    await this.guarded('ingest', report, async () => {
+    const went = await this.guarded('ingest', report, async () => {
       await this.stages.ingest(ready, {
         enough: () => stop.aborted || isDue(startedAtMs, Math.max(LEAST_BATCH_MS, this.options.foldMs), this.now()),
         before: (object) => {
@@ -189,6 +189,8 @@ export class Watch {
       });
       this.backlog = done < ready.length;
     });
+    // A commit may be stored of which its writer was not told.
+    if (!went) this.pending = null;
     this.inHand = null;
     this.waiting += ready.length - done;
     report.waiting = this.waiting;
@@ -271,17 +273,19 @@ export class Watch {
     });
   }
 
-  /** Runs the stage unless it waits after a failure. */
-  private async guarded(stage: StageName, report: CycleReport, work: () => Promise<void>): Promise<void> {
+  /** Runs the stage unless it waits after a failure. False when it failed now. */
+  private async guarded(stage: StageName, report: CycleReport, work: () => Promise<void>): Promise<boolean> {
     const earlier = this.faults.get(stage) ?? null;
-    if (!mayTry(earlier, this.now())) return;
+    if (!mayTry(earlier, this.now())) return true;
     try {
       await work();
       this.faults.delete(stage);
+      return true;
     } catch (error) {
       const text = errorText(error);
       this.faults.set(stage, afterFailure(earlier, text, this.now()));
       report.faults.push({ stage, error: text });
+      return false;
     }
   }
 

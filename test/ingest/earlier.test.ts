@@ -3,6 +3,9 @@ import assert from 'node:assert/strict';
 import { appendFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { watchStages } from '../../functions/cli/watch-stages.ts';
+import { openCentre } from '../../functions/cli/wiring.ts';
+import { PREFIX } from '../../functions/contract.ts';
 import { newestSnapshot } from '../../functions/ledger/snapshot.ts';
 import { type TestCentre, testCentre } from '../support/centre.ts';
 
@@ -91,6 +94,53 @@ describe('rows without a natural key count once', () => {
     await ingest();
     assert.deepEqual(await state(), { numbers: '0 1 2 3 4 5 6', physical: 7, quarantined: 0, held: 0 });
   });
+});
+
+describe('a log is rotated at the worst moment of a watcher', () => {
+  /** Does this once, right after the next commit is stored. */
+  let afterCommit: (() => void) | null = null;
+  const watched = () => {
+    writeFileSync(join(centre.directory, 'kashi.yaml'), 'sources:\n  - {match: "**", map: map.yaml}\n');
+    const { store } = centre.centre;
+    const putIfAbsent: typeof store.putIfAbsent = async (key, body) => {
+      const created = await store.putIfAbsent(key, body);
+      const act = key.startsWith(PREFIX.commits) ? afterCommit : null;
+      if (act !== null) afterCommit = null;
+      act?.();
+      return created;
+    };
+    const opened = () => ({ ...openCentre({ config: join(centre.directory, 'kashi.yaml') }), store: { ...store, putIfAbsent } });
+    return watchStages(opened, ({ landingDirectory }) => [landingDirectory]);
+  };
+
+  for (const [next, from] of [
+    ['and no new one stands in its place', null],
+    ['and the new one is shorter', 5],
+  ] as const)
+    it(`after its rows are committed, before its beginnings are looked for, having grown once more, ${next}`, async () => {
+      const stages = watched();
+      const results: string[] = [];
+      const each = {
+        enough: () => false,
+        before: () => {},
+        after: (_: unknown, result: object) => void results.push(Object.keys(result).join()),
+      };
+      const pass = async (): Promise<void> => stages.ingest([...(await stages.list(() => {}))], each);
+      writeFileSync(path('usage.log'), rows(0, 3));
+      await pass();
+      appendFileSync(path('usage.log'), rows(3, 4));
+      afterCommit = () => {
+        appendFileSync(path('usage.log'), rows(4, 5));
+        renameSync(path('usage.log'), path('usage.log.1'));
+        if (from !== null) writeFileSync(path('usage.log'), rows(from, from + 1));
+      };
+      await pass();
+      assert.deepEqual(results, ['outcome', 'moved']);
+      await pass();
+      await stages.fold(null);
+      const numbers = from === null ? '0 1 2 3 4' : '0 1 2 3 4 5';
+      assert.deepEqual(await state(), { numbers, physical: numbers.split(' ').length, quarantined: 0, held: 0 });
+    });
 });
 
 describe('rows stay', () => {

@@ -222,6 +222,16 @@ describe('a fault', () => {
     assert.deepEqual(one.states.at(-1)?.faults, []);
   });
 
+  it('of ingest may have stored what nobody was told of: everything is folded next', async () => {
+    const one = bench();
+    one.landing.set('a', 0).set('b', 100_000);
+    fromSecond(one, 110, () => one.broken.clear());
+    fromSecond(one, 90, () => one.broken.add('ingest'));
+    await one.run(300);
+    const what = only(one.log, /^in|fold/).map(([, text]) => text);
+    assert.deepEqual(what, ['in a', 'fold 1', 'ingest fails', 'fold all', 'in b', 'fold 1']);
+  });
+
   it('of the landing folder keeps folds and bills going', async () => {
     const one = bench();
     one.broken.add('look');
