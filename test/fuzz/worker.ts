@@ -37,12 +37,14 @@ const newBases: Base[] = [];
 const startedMs = performance.now();
 const untilMs = startedMs + Number(secondsText) * 1000;
 let executions = 0;
+let noted = 0;
 
 const tell = (message: Told): Promise<void> => new Promise((resolve) => process.send?.(message, undefined, {}, () => resolve()));
 
-/** Length, name and bytes of what is read next; the parent reads it back as notedCase does. */
+/** A number, name, length and bytes of what is read next; the parent reads it back as notedCase does. */
 function noteCase(sample: Sample, bytes: Buffer): void {
-  const head = Buffer.from(`${executions} ${sample.name} ${bytes.length}\n`);
+  noted++;
+  const head = Buffer.from(`${noted} ${sample.name} ${bytes.length}\n`);
   writeSync(note, Buffer.concat([head, bytes]), 0, head.length + bytes.length, 0);
 }
 
