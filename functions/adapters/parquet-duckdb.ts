@@ -9,11 +9,16 @@ import { spooledColumns } from './row-spool.ts';
 import { makeScratch } from './scratch.ts';
 
 const ROW_GROUP_ROWS = 122_880;
+/** The engine holds a few row groups at once, so wide rows come in smaller ones. */
+const ROW_GROUP_BYTES = 48 * 1024 ** 2;
+const LEAST_GROUP_ROWS = 2_048;
+/** Of the engine alone; with threads and buffers the process stays below 1 GiB. Half of it took a fifth longer. */
+const MEMORY_LIMIT = '448MB';
 
 /** A writer with its own scratch directory inside `workDirectory`; both the spools and the Parquet files live there until taken over. */
 export async function duckdbParquetWriter(workDirectory: string): Promise<ParquetWriter> {
   const directory = makeScratch(workDirectory, 'ingest');
-  const engine = await openDuckdb({ directories: [directory], temporaryDirectory: directory });
+  const engine = await openDuckdb({ directories: [directory], temporaryDirectory: directory, memoryLimit: MEMORY_LIMIT });
   return {
     directory,
     write: async (dataset, spools, origin) => {
@@ -63,7 +68,7 @@ async function writePartition(
   const inMonth = minMs >= from && maxMs < to ? rows : `${rows} where ${partitionBy} >= ${from} and ${partitionBy} < ${to}`;
   const path = join(directory, `${name}-${partition}-${randomUUID()}.parquet`);
   await engine.connection.run(
-    `copy (${inMonth}) to ${sqlText(path)} (format parquet, compression zstd, compression_level 1, row_group_size ${ROW_GROUP_ROWS})`,
+    `copy (${inMonth}) to ${sqlText(path)} (format parquet, compression zstd, compression_level 1, row_group_size ${groupRows(spools)})`,
   );
   const summary = await engine.connection.runAndReadAll(
     `select count(*)::bigint, min(${partitionBy}), max(${partitionBy}) from read_parquet(${sqlText(path)})`,
@@ -78,6 +83,12 @@ async function writePartition(
     minMs: Number(min),
     maxMs: Number(max),
   };
+}
+
+/** Rows of one group, by the width of the widest spool. */
+function groupRows(spools: readonly SpooledRows[]): number {
+  const rowBytes = Math.max(...spools.map(({ file, rows }) => statSync(file).size / rows));
+  return Math.max(LEAST_GROUP_ROWS, Math.min(ROW_GROUP_ROWS, Math.trunc(ROW_GROUP_BYTES / rowBytes)));
 }
 
 function spoolRelation(spools: readonly SpooledRows[]): string {

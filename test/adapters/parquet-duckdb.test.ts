@@ -1,6 +1,7 @@
 /** Rows through the writer and back through the warehouse: every text, number and month is what it was. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -74,6 +75,29 @@ describe('the Parquet writer', () => {
       back.map(([text]) => text),
       texts,
     );
+  });
+  it('takes more of the widest rows than its memory holds', async () => {
+    const fields = TOKEN_USAGE.columns.filter(
+      ({ type, name }) => type === 'VARCHAR' && !['status', 'usage_source', 'source', 'object_id'].includes(name),
+    );
+    const wide = (line: number): StoredRow => {
+      const text = createHash('sha512').update(String(line)).digest('hex').repeat(4);
+      return usage(line, Object.fromEntries(fields.map(({ name }, index) => [name, `${index}${text}`.slice(0, 512)])));
+    };
+    const writer = await duckdbParquetWriter(folder);
+    try {
+      const spool = rowSpool(TOKEN_USAGE, writer.directory);
+      for (let line = 0; line < 160_000; line++) spool.append(wide(line), line);
+      const spooled = spool.finish();
+      assert.ok(spooled !== null && statSync(spooled.file).size > 500e6);
+      const written = await writer.write(TOKEN_USAGE, [spooled], ORIGIN);
+      assert.deepEqual(
+        written.map(({ rows }) => rows),
+        [160_000],
+      );
+    } finally {
+      await writer.close();
+    }
   });
   it('any text comes back', async () => {
     const unit = fc.constantFrom('a', '"', ',', '\n', '\r', '\\', "'", '键', '🤖', ' ', ';', '\u2028', '#', '|');
