@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { prometheusRemoteWrite } from '../../functions/sources/prometheus-remote-write.ts';
 import { decodeMessage, decodeRemoteWrite, MAX_MESSAGE_BYTES, MAX_SAMPLES } from '../../functions/sources/remote-write-message.ts';
 import { snappyHeader, unpackSnappyBlock } from '../../functions/sources/snappy-block.ts';
-import { gpuReading, message1, message2, snappy } from '../support/remote-write.ts';
+import { gpuReading, message1, message2, snappy, type TestSeries } from '../support/remote-write.ts';
 import { headOf } from './frame.ts';
 import { parseWith } from './parse-with.ts';
 
@@ -122,6 +122,47 @@ test('labels: a name twice, bytes that are no UTF-8, no name', () => {
   ]);
   assert.deepEqual(of([0x12, 2, 0x10, 1]), [['missing_field', '__name__']]);
 });
+
+type Seed = readonly [name: string, put: string, ends: string | readonly string[]];
+
+/** The seeds of every format (test/fuzz/seeds), as this one holds them: doubles, int64 milliseconds, UTF-8 labels. */
+const SEEDS = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'fuzz', 'seeds', 'situations.json'), 'utf8')) as {
+  readonly count: { readonly percent: readonly Seed[] };
+  readonly time: { readonly ms: readonly Seed[] };
+  readonly text: readonly Seed[];
+};
+
+for (const [encoding, message] of [
+  ['1.0', message1],
+  ['2.0', message2],
+] as const) {
+  const endOf = (series: TestSeries) => {
+    const { counts, quarantined, rows } = parseWith(prometheusRemoteWrite, snappy(message([series])), {}, true);
+    assert.equal(counts.physical, 1);
+    return { end: quarantined[0]?.reason ?? 'valid', row: rows[0] };
+  };
+  const expectEnd = (found: string, ends: Seed[2]): void => assert.ok([ends].flat().includes(found), `${found}, expected ${ends}`);
+
+  for (const [name, put, ends] of SEEDS.count.percent)
+    test(`${encoding}, value: ${name}`, () => {
+      const value = put === '+Inf' ? Number.POSITIVE_INFINITY : Number(put);
+      const { end, row } = endOf(gpuReading(1, AT, value));
+      expectEnd(end, ends);
+      if (ends === 'valid') assert.equal(row?.['gpu_util'], String(Math.abs(value)));
+    });
+
+  for (const [name, put, ends] of SEEDS.time.ms)
+    test(`${encoding}, timestamp: ${name}`, () => expectEnd(endOf(gpuReading(1, Number(put))).end, ends));
+
+  for (const [name, put, ends] of SEEDS.text)
+    test(`${encoding}, label: ${name}`, () => {
+      const text = put.replace(/^\((.)\*(\d+)\)$/, (_, letter: string, times: string) => letter.repeat(Number(times)));
+      const reading = gpuReading(1, AT);
+      const { end, row } = endOf({ ...reading, labels: { ...reading.labels, namespace: text, pod: 'p' } });
+      expectEnd(end, ends);
+      if (ends === 'valid') assert.equal(row?.['namespace'], text);
+    });
+}
 
 test('whatever the encoder writes, the decoder reads', () => {
   const name = fc.string({ minLength: 1, maxLength: 12, unit: 'grapheme' });
