@@ -5,6 +5,7 @@ import { readBillObject } from '../close/bill-object.ts';
 import { closedModelLines, tableSql } from '../close/closed-tables.ts';
 import type { Equation } from '../close/equation.ts';
 import { type Evidence, readEvidence } from '../close/evidence.ts';
+import { verifyFiles } from '../close/files.ts';
 import { type MonthPlan, monthsBefore, pinnedCorrections } from '../close/make-pin.ts';
 import { monthAfter, resolvePin } from '../close/month-inputs.ts';
 import { readOrders } from '../close/order.ts';
@@ -157,6 +158,7 @@ export async function withPinned<T>(
   const inputs = await resolvePin(centre.store, stored.pin, null);
   const stage = inputs.corrections.find((one) => one.period === corrected)?.stages.at(-1);
   const { files, rules } = stage ?? inputs;
+  await verifyFiles(centre.store, files);
   const warehouse = await openEngineAt(centre, files, { prelude: rules.sql.prelude });
   try {
     await warehouse.loadReference(rules.rates.reference);

@@ -1,6 +1,7 @@
 /** A centre's newest snapshot, opened on the engine with its reference rows: what bill, explain, export and query share. */
 
 import type { LineEquation } from '../billing/bill-document.ts';
+import { verifyFiles } from '../close/files.ts';
 import { buildReferences } from '../domain/build-reference.ts';
 import { KashiError } from '../domain/errors.ts';
 import { type Period, periodOf, periodsTouching } from '../domain/period.ts';
@@ -20,7 +21,7 @@ export interface Session {
 
 /**
  * Opens the newest snapshot. `period` null: every period that the data touches.
- * Errors: KashiError not_found for a warehouse in which nothing was ingested.
+ * Errors: KashiError not_found for a warehouse in which nothing was ingested, store_corrupt for a file whose bytes are not those that were committed.
  */
 export async function openSession(centre: Centre, period: string | null): Promise<Session> {
   const { config } = centre;
@@ -33,7 +34,10 @@ export async function openSession(centre: Centre, period: string | null): Promis
       hint: 'kashi ingest <paths>',
     });
   }
-  const warehouse = await openEngine(centre, await snapshotFiles(centre.store, snapshot));
+  const files = await snapshotFiles(centre.store, snapshot);
+  // The engine does not notice a changed byte: it would be summed.
+  await verifyFiles(centre.store, files);
+  const warehouse = await openEngine(centre, files);
   try {
     const periods = asked === null ? await periodsInData(warehouse, config.timeZone) : [asked];
     const { priceBook, tenants, inventory, catalog } = centre;

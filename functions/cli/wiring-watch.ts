@@ -1,10 +1,10 @@
 /** What `kashi watch` needs of the machine, and what it leaves in the warehouse folder for `kashi status`. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { listLanded, type OnListFault } from '../adapters/landing-local.ts';
-import { writeOutputFile } from '../adapters/output-file.ts';
+import { replaceFile } from '../adapters/output-file.ts';
 import { PREFIX } from '../contract.ts';
 import type { LandedFile } from '../ports.ts';
 import type { Centre } from './wiring.ts';
@@ -46,7 +46,7 @@ const STATE = `${PREFIX.watch}state.json`;
 
 /** Replaces a derived document of the warehouse; readers see the old or the new one. Errors: KashiError usage. */
 function writeDerived(centre: Centre, key: string, document: unknown): void {
-  writeOutputFile(join(centre.warehouseDirectory, key), `${JSON.stringify(document, null, 1)}\n`);
+  replaceFile(join(centre.warehouseDirectory, key), (temporary) => writeFileSync(temporary, `${JSON.stringify(document, null, 1)}\n`));
 }
 
 /** Null when there is none that can be read: it is derived, and made again. */

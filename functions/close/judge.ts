@@ -12,7 +12,7 @@ import { verifyFiles } from './files.ts';
 import { brokenEquations, type Hindrance } from './gate.ts';
 import { configKey } from './keys.ts';
 import { type MonthPlan, makePin } from './make-pin.ts';
-import { type MonthInputs, resolveInputs, resolvePin } from './month-inputs.ts';
+import { filesOf, type MonthInputs, resolveInputs, resolvePin } from './month-inputs.ts';
 import { type GateFacts, gateSettings, type Pin, readPin } from './pin.ts';
 import { rateMonth } from './rate-month.ts';
 import { bytesOf, readHashed } from './rules.ts';
@@ -113,8 +113,9 @@ async function judge(
   chain: readonly SignedBill[],
 ): Promise<Judged> {
   const { store, onStep = () => {} } = dependencies;
-  onStep(`checksums of ${inputs.files.length} files`);
-  await verifyFiles(store, inputs.files);
+  const files = filesOf(inputs);
+  onStep(`checksums of ${files.length} files`);
+  await verifyFiles(store, files);
   onStep('rate and check');
   const evaluated = await evaluate(store, inputs, promises, gateSettings(pin), waivers, dependencies.openEngine);
   dependencies.crash?.('close.midRate');

@@ -35,6 +35,12 @@ export interface MonthInputs {
   readonly corrections: readonly CorrectionInputs[];
 }
 
+/** Every file that rating reads, once: of the month, and of the months that it corrects as they were read then. */
+export function filesOf({ files, corrections }: Pick<MonthInputs, 'files' | 'corrections'>): readonly SnapshotFile[] {
+  const all = [...files, ...corrections.flatMap(({ stages }) => stages.flatMap((stage) => stage.files))];
+  return [...new Map(all.map((file) => [file.key, file])).values()];
+}
+
 /** The inputs that a pin names. Errors: KashiError store_corrupt naming what is missing or is not what the pin says. */
 export async function resolvePin(store: ObjectStore, pin: Pin, trusted: string | null): Promise<MonthInputs> {
   return await resolveInputs(store, pin, await readRules(store, pin.rates, pin.sql), trusted);

@@ -4,8 +4,9 @@ import { newestSnapshot } from '../ledger/snapshot.ts';
 import type { ObjectStore } from '../ports.ts';
 import type { IssuedLine } from './bill-object.ts';
 import type { OpenEngine } from './engines.ts';
+import { verifyFiles } from './files.ts';
 import { type MonthPlan, makePin } from './make-pin.ts';
-import { monthAfter, resolveInputs } from './month-inputs.ts';
+import { filesOf, monthAfter, resolveInputs } from './month-inputs.ts';
 import { pendingCorrections, type Telescope } from './rate-month.ts';
 import { readChain } from './statement.ts';
 
@@ -21,5 +22,7 @@ export async function pendingOf(store: ObjectStore, plan: MonthPlan, trusted: st
   const snapshot = await newestSnapshot(store);
   if (last === undefined || snapshot === null || monthAfter(last.value.period) !== plan.period) return { lines: [], telescopes: [] };
   const pin = await makePin(store, plan, snapshot, chain, { landed_objects: 0, landed_bytes: 0 }, 0, trusted);
-  return await pendingCorrections(await resolveInputs(store, pin, plan.rules, trusted), openEngine);
+  const inputs = await resolveInputs(store, pin, plan.rules, trusted);
+  await verifyFiles(store, filesOf(inputs));
+  return await pendingCorrections(inputs, openEngine);
 }

@@ -16,7 +16,7 @@ import { type Evidence, readEvidence } from './evidence.ts';
 import { verifyFiles } from './files.ts';
 import { pinnedWaivers } from './judge.ts';
 import { billKey, configKey, pinKey } from './keys.ts';
-import { type MonthInputs, resolvePin } from './month-inputs.ts';
+import { filesOf, type MonthInputs, resolvePin } from './month-inputs.ts';
 import { readOrders } from './order.ts';
 import { gateSettings, type Pin, readPin } from './pin.ts';
 import { readHashed, readHashedBytes } from './rules.ts';
@@ -106,7 +106,7 @@ async function recompute(
   const inputs = await resolvePin(store, pin, key);
   await verifyCommits(store, inputs);
   note('history', `${snapshots} ${snapshots === 1 ? 'snapshot' : 'snapshots'} back to the first, every commit as it was folded`);
-  const files = [...new Map(allFiles(inputs).map((file) => [file.key, file])).values()];
+  const files = filesOf(inputs);
   await verifyFiles(store, files);
   note('files', `${files.length} files have the bytes that their commits say`);
   for (const { kind, sha256 } of pin.documents) await readHashedBytes(store, configKey(kind, sha256), sha256);
@@ -119,10 +119,6 @@ async function recompute(
   compareEquations(evidence, again.equations, value.period);
   note('recomputed', `bill ${again.billSha256}`);
   return again.billSha256;
-}
-
-function allFiles(inputs: MonthInputs): MonthInputs['files'] {
-  return [...inputs.files, ...inputs.corrections.flatMap(({ stages }) => stages.flatMap(({ files }) => files))];
 }
 
 /** The commit objects themselves, beside the copies in the segments. */

@@ -182,6 +182,44 @@ describe('statements', () => {
   });
 
   /** All in one process: a refused statement must leave nothing behind for the next either. */
+  it('a file of the warehouse is not written over, under any name and in any format', () => {
+    const snapshots = join(folder, 'warehouse', '_snap');
+    const [name = ''] = readdirSync(snapshots);
+    const before = readFileSync(join(snapshots, name));
+    symlinkSync(join(folder, 'warehouse', '_snap'), join(folder, 'elsewhere'));
+    symlinkSync(join(snapshots, name), join(folder, 'link.csv'));
+    for (const output of [
+      join('warehouse', '_snap', name),
+      join('elsewhere', name),
+      'link.csv',
+      'warehouse/new/folder/x.csv',
+      'landing/../warehouse/x',
+    ])
+      for (const format of ['csv', 'parquet']) {
+        const ran = kashi(['query', 'select 1 as one', '--format', format, '--output', output], { cwd: folder });
+        assert.deepEqual([ran.code, /cannot be written into a warehouse/.test(ran.stderr)], [2, true], output);
+      }
+    assert.deepEqual(readFileSync(join(snapshots, name)), before);
+    assert.equal(existsSync(join(folder, 'warehouse', 'new')), false);
+    for (const link of ['elsewhere', 'link.csv']) rmSync(join(folder, link));
+  });
+
+  it('a changed byte of a stored file is refused, not summed', () => {
+    const data = join(folder, 'warehouse', 'data', 'token_usage');
+    const file = readdirSync(data, { recursive: true, withFileTypes: true }).find((entry) => entry.isFile());
+    assert.ok(file !== undefined);
+    const path = join(file.parentPath, file.name);
+    const bytes = readFileSync(path);
+    for (const at of [10, Math.floor(bytes.length / 2), bytes.length - 12]) {
+      const changed = Buffer.from(bytes);
+      changed[at] = changed[at]! ^ 4;
+      writeFileSync(path, changed);
+      const ran = kashi(['query', 'select sum(output_tokens) from fct_token_usage'], { cwd: folder });
+      assert.deepEqual([ran.code, ran.stdout, /cannot be trusted/.test(ran.stderr)], [2, '', true], `byte ${at}`);
+    }
+    writeFileSync(path, bytes);
+  });
+
   it('what writes, leaves or reconfigures is refused', () => {
     symlinkSync('/etc/passwd', join(folder, 'warehouse', 'passwd.csv'));
     const outside = join(folder, 'outside.csv');
