@@ -2,6 +2,7 @@
 import { records } from '../billing/bill-document.ts';
 import { Rational } from '../domain/money.ts';
 import type { Warehouse } from '../ports.ts';
+import type { CheckResult } from '../warehouse/run.ts';
 import type { ClosedBill } from './bill-object.ts';
 import { type Equation, equation } from './equation.ts';
 
@@ -97,4 +98,24 @@ export async function costEquations(warehouse: Warehouse, bill: ClosedBill): Pro
       16,
     ),
   ];
+}
+
+/**
+ * What each pool with a stated cost and capacity cost the centre, and where that went. Needs ana_pool. Rounding beyond what chk_cost_recovery
+ * allows leaves a residual.
+ */
+export async function poolEquations(warehouse: Warehouse, checks: readonly CheckResult[]): Promise<Equation[]> {
+  const holds = checks.every(({ name, rows }) => name !== 'chk_cost_recovery' || rows === 0);
+  const pools = records(await warehouse.query('select * from ana_pool where asset_cost is not null order by site_id, accelerator_model'));
+  return pools.map((pool) => {
+    const term = (name: string): string => pool[`${name}_cost`] ?? '0';
+    const parts = { recovered: term('charged'), serving: term('own'), unbilled: term('unbilled'), idle: term('idle') };
+    return equation(
+      'cost',
+      `pool ${pool['site_id']}/${pool['accelerator_model']}`,
+      { asset: term('asset') },
+      { ...parts, maintenance: term('maintenance'), lost: term('lost'), rounding: holds ? term('rounding') : '0' },
+      2,
+    );
+  });
 }

@@ -7,7 +7,7 @@ import type { Model } from '../warehouse/model.ts';
 import { type CheckResult, defineModels, runChecks } from '../warehouse/run.ts';
 import type { ClosedBill } from './bill-object.ts';
 import { type Equation, equation } from './equation.ts';
-import { costEquations, gpuEquations, moneyEquations } from './equations-of-money.ts';
+import { costEquations, gpuEquations, moneyEquations, poolEquations } from './equations-of-money.ts';
 import type { MonthInputs } from './month-inputs.ts';
 import type { RatedMonth } from './rate-month.ts';
 
@@ -37,9 +37,8 @@ export async function accountOf(
     ...(await gpuEquations(warehouse)),
     ...(await moneyEquations(warehouse, rated.bill)),
     ...(await costEquations(warehouse, rated.bill)),
-    ...rated.telescopes.map(({ period, issued, corrected, recomputed }) =>
-      equation('telescoping', period, { issued, corrected }, { recomputed }, 2),
-    ),
+    ...(await poolEquations(warehouse, checks)),
+    ...telescopeEquations(rated.telescopes),
     ...checkEquations(checks, models),
   ];
   return { equations, checks, promises };
@@ -120,6 +119,14 @@ async function tokenEquations(warehouse: Warehouse, bill: ClosedBill): Promise<E
   );
 }
 
+/** One for each closed month within reach; a sum of none where there is no such month, so that every bill states it. */
+function telescopeEquations(telescopes: RatedMonth['telescopes']): Equation[] {
+  if (telescopes.length === 0) return [equation('telescoping', 'no closed month before', { issued: 0 }, { recomputed: 0 })];
+  return telescopes.map(({ period, issued, corrected, recomputed }) =>
+    equation('telescoping', period, { issued, corrected }, { recomputed }, 2),
+  );
+}
+
 /** Producers' own totals and canaries, against what was found; what differs must have been waived by name. */
 function controlEquations(promises: readonly TextRecord[], waived: ReadonlySet<string>): Equation[] {
   const groups = new Map<string, TextRecord[]>();
@@ -127,6 +134,7 @@ function controlEquations(promises: readonly TextRecord[], waived: ReadonlySet<s
     const subject = `${promise['kind']}:${promise['source'] ?? 'all'}/${promise['site_id']}`;
     groups.set(subject, [...(groups.get(subject) ?? []), promise]);
   }
+  if (groups.size === 0) return [equation('control', 'no producer stated totals', { promised: 0 }, { found: 0 })];
   return [...groups].flatMap(([subject, own]) =>
     ['requests', 'input_tokens', 'output_tokens'].flatMap((measure) => {
       const stated = own.filter((promise) => promise[measure] !== null);

@@ -1,12 +1,13 @@
 /** Every equation of RELIABILITY 3.4, broken: the close refuses and names it. Where no data can break it, a model or the history is made wrong. */
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { ensureKey } from '../../functions/cli/close.ts';
 import { planOf } from '../../functions/cli/closing.ts';
 import { openEngineAt, openSigner } from '../../functions/cli/wiring.ts';
 import { type Closed, closeMonth, type Refused } from '../../functions/close/close.ts';
+import { equationText } from '../../functions/close/equation.ts';
 import type { CloseDependencies } from '../../functions/close/judge.ts';
 import { rulesOf } from '../../functions/close/rules.ts';
 import { KashiError } from '../../functions/domain/errors.ts';
@@ -91,7 +92,19 @@ describe('a broken equation refuses the close', { concurrency: 2 }, () => {
       const outcome = await closeWith(living, MONTH);
       assert.equal(outcome.state, 'closed');
       const names = new Set(outcome.state === 'closed' ? outcome.evidence.equations.map(({ name }) => name) : []);
-      assert.deepEqual([...names].sort(), ['chain', 'checks', 'cost', 'gpu_time', 'lines', 'money', 'rows', 'tokens', 'twin']);
+      assert.deepEqual([...names].sort(), [
+        'chain',
+        'checks',
+        'control',
+        'cost',
+        'gpu_time',
+        'lines',
+        'money',
+        'rows',
+        'telescoping',
+        'tokens',
+        'twin',
+      ]);
     });
   });
 
@@ -147,6 +160,24 @@ describe('a broken equation refuses the close', { concurrency: 2 }, () => {
       await withRows(async (living) => assertRefused(await closeWith(living, MONTH, spoil), name));
     });
   }
+
+  for (const [what, lost] of [
+    ['whole', false],
+    ['its idle time is forgotten', true],
+  ] as const)
+    test(`cost: a pool, ${what}`, async () => {
+      await withRows(async (living) => {
+        const pool = '{id: pool, accelerator: h800, cost_per_gpu_hour: "9.50", effective_from: 2025-01-01, approved_by: finance}';
+        appendFileSync(join(living.directory, 'price-book.yaml'), `---\nkind: asset_pool\nentries:\n  - ${pool}\n`);
+        const forget = (sql: string): string => sql.replace('cast(round(cast(idle_hours', 'cast(round(0 * cast(idle_hours');
+        const outcome = await closeWith(living, MONTH, lost ? { ana_pool: forget } : {});
+        if (lost) return assertRefused(outcome, 'cost');
+        assert.equal(outcome.state, 'closed');
+        const equations = outcome.state === 'closed' ? outcome.evidence.equations.map(equationText) : [];
+        // 8 accelerators × 744 hours × 9.50, of which 2 hours are on a line.
+        assert.ok(equations.includes('cost pool hq/h800: asset 56544 = recovered 19 + idle 56525; residual 0'));
+      });
+    });
 
   test('gpu_time: more is allocated than the pool has', async () => {
     await withRows(
