@@ -5,6 +5,7 @@ import { memoryStore } from '../../functions/adapters/store-memory.ts';
 import { type CollectOptions, type CollectReport, collect, type PinnedSnapshot } from '../../functions/ledger/collect.ts';
 import { fold } from '../../functions/ledger/fold.ts';
 import { commitKey, segmentKey, snapshotKey } from '../../functions/ledger/keys.ts';
+import { SEGMENT_ENTRIES } from '../../functions/ledger/segment.ts';
 import { newestSnapshot, type Snapshot } from '../../functions/ledger/snapshot.ts';
 import type { Clock, ObjectStore } from '../../functions/ports.ts';
 import { tamperedStore } from './faulty-store.ts';
@@ -28,7 +29,7 @@ class Centre {
     return (await newestSnapshot(this.store))!;
   }
 
-  async ingest(content: string, generation = 0, attempt = `${content}-${generation}`): Promise<string> {
+  async ingest(content: string, generation = 0, attempt = `${content.replace(' ', '_')}-${generation}`): Promise<string> {
     const { files } = await ingestRows(this.store, { content, generation, attempt });
     return files[0]!.key;
   }
@@ -96,6 +97,23 @@ describe('garbage', () => {
     assert.deepEqual(await centre.data(), kept.sort());
     assert.equal((await readRows(centre.store, replaced)).length, 6);
   });
+});
+
+test('a replaced generation in a full segment, which is never written again, is garbage too', async () => {
+  const centre = await centreOf(Array.from({ length: SEGMENT_ENTRIES }, (_, place) => `bulk ${place}`));
+  await centre.ingest('bulk 500', 1);
+  const { segments } = await centre.fold();
+  assert.deepEqual(
+    segments.map(({ entries, dropped }) => [entries, dropped.length]),
+    [
+      [SEGMENT_ENTRIES, 1],
+      [1, 0],
+    ],
+  );
+  centre.days(8);
+  const garbage = await centre.collect();
+  assert.equal(garbage.length, 1);
+  assert.match(garbage[0]!, /bulk_500-0/);
 });
 
 describe('never garbage', () => {
