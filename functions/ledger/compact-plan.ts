@@ -42,7 +42,7 @@ export async function planCompaction(
   options: Partial<QuietRule>,
 ): Promise<CompactPlan> {
   const rule: QuietRule = {
-    minFiles: Math.max(2, options.minFiles ?? QUIET_RULE.minFiles),
+    minFiles: options.minFiles ?? QUIET_RULE.minFiles,
     quietDays: options.quietDays ?? QUIET_RULE.quietDays,
     targetBytes: options.targetBytes ?? QUIET_RULE.targetBytes,
   };
