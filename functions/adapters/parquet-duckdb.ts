@@ -8,7 +8,7 @@ import { type Duckdb, openDuckdb, sqlText } from './duckdb.ts';
 import { spooledColumns } from './row-spool.ts';
 import { makeScratch } from './scratch.ts';
 
-const ROW_GROUP_ROWS = 122_880;
+export const ROW_GROUP_ROWS = 122_880;
 /** The engine holds a few row groups at once, so wide rows come in smaller ones. */
 const ROW_GROUP_BYTES = 48 * 1024 ** 2;
 const LEAST_GROUP_ROWS = 2_048;
@@ -117,7 +117,7 @@ function monthBounds(month: string): [fromMs: number, toMs: number] {
   return [Date.UTC(year, number - 1), Date.UTC(year, number)];
 }
 
-async function sha256OfFile(path: string): Promise<string> {
+export async function sha256OfFile(path: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Uint8Array);
   return hash.digest('hex');

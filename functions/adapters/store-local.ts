@@ -71,7 +71,7 @@ export function localStore(root: string): ObjectStore {
     async head(key): Promise<ObjectInfo | null> {
       checkKey(key);
       const found = await orNull(() => stat(join(base, key)));
-      return found?.isFile() ? { key, bytes: found.size } : null;
+      return found?.isFile() ? { key, bytes: found.size, lastModifiedMs: Math.trunc(found.mtimeMs) } : null;
     },
 
     list: (prefix, after) => listFiles(base, prefix, after),

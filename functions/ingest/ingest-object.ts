@@ -1,7 +1,7 @@
 /** One landed object → Parquet, quarantine and one commit. Repeating it, under any name, changes nothing. */
 import { PARSER_VERSION } from '../contract.ts';
 import { KashiError } from '../domain/errors.ts';
-import { type CommitRecord, commit, contentId, currentGeneration, markSeen, readCommit } from '../ledger/commit.ts';
+import { ATTEMPT_LIFETIME_MS, type CommitRecord, commit, contentId, currentGeneration, markSeen, readCommit } from '../ledger/commit.ts';
 import type { CommitName } from '../ledger/fold.ts';
 import { seenKey } from '../ledger/keys.ts';
 import type { Clock, LandedObject, ObjectStore, ParquetWriter } from '../ports.ts';
@@ -121,11 +121,12 @@ async function conclude(
     id: newAttempt(),
     configHash: reading.configHash,
   };
+  const deadline = { clock, atMs: clock.now() + ATTEMPT_LIFETIME_MS };
   const found = recordOf(attempt, await read(attempt), clock);
   if (object.growing === true && found.hold !== null)
     return { name: object.name, bytes: object.bytes, outcome: 'unfinished', record: found, released: [] };
   await checkUnchanged(object, attempt);
-  const { outcome, record } = await commit(store, found);
+  const { outcome, record } = await commit(store, found, { deadline });
   return await finish(outcome === 'exists' ? 'known' : record.kind === 'held' ? 'held' : 'committed', record);
 }
 
