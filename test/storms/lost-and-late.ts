@@ -113,9 +113,7 @@ export const LATE_FILES: Storm = {
   name: 'late-files',
   title: 'Late files',
   figures: ({ small }) =>
-    small
-      ? '1 hour to 3 months late, over 4 closes'
-      : '1 hour to 13 months late, over 14 closes: a file of each lateness before every close',
+    small ? '1 hour to 3 months late, over 4 closes' : '1 hour to 13 months late, a file of each lateness before close 1–4 and 14 of 14',
   run: async ({ small, random, note }) => {
     const months = Array.from({ length: small ? 4 : 14 }, (_, n) => new Date(Date.UTC(2024, 11 + n)).toISOString().slice(0, 7));
     const living = livingCentre(null);
@@ -142,11 +140,13 @@ export const LATE_FILES: Storm = {
         const startMs = monthMs(month);
         const punctual = Array.from({ length: 5 }, () => usageRow(draw, `r-${number++}`, startMs + draw.int(0, 27 * DAY_MS)));
         all.push(...punctual);
+        // Late files before the first four closes and the last one; the others are quick.
+        const late = closed <= 3 || closed === months.length - 1;
         // It is the month after: its first half hour, so that an hour late is the month to be closed.
         const nowMs = monthMs(months[closed + 1] ?? '2026-02') + HOUR_MS / 2;
         await ingestFiles(living.open(), [
           landFile(living.directory, `usage-${month}.csv`, usageText(punctual), nowMs),
-          ...lateRows(nowMs, closed),
+          ...(late ? lateRows(nowMs, closed) : []),
         ]);
         const outcome = await living.close(month);
         assert.equal(outcome.state, 'closed', JSON.stringify(outcome.state === 'refused' ? outcome.hindrances : ''));
