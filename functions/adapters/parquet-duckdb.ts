@@ -4,6 +4,7 @@ import { createReadStream, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Dataset } from '../datasets.ts';
 import type { ParquetWriter, RowOrigin, SpooledRows, WrittenFile } from '../ports.ts';
+import { diskError } from './disk-error.ts';
 import { type Duckdb, openDuckdb, sqlText } from './duckdb.ts';
 import { spooledColumns } from './row-spool.ts';
 import { makeScratch } from './scratch.ts';
@@ -24,8 +25,12 @@ export async function duckdbParquetWriter(workDirectory: string): Promise<Parque
     write: async (dataset, spools, origin) => {
       if (spools.length === 0) return [];
       const written: WrittenFile[] = [];
-      for (const partition of await partitions(engine, dataset, spools))
-        written.push(await writePartition(engine, dataset, spools, origin, partition, directory));
+      try {
+        for (const partition of await partitions(engine, dataset, spools))
+          written.push(await writePartition(engine, dataset, spools, origin, partition, directory));
+      } catch (error) {
+        throw diskError(error, directory);
+      }
       for (const { file } of spools) rmSync(file);
       return written;
     },

@@ -8,6 +8,7 @@ import { type Column, DATASETS, type Dataset, type DatasetName } from '../datase
 import { KashiError } from '../domain/errors.ts';
 import { REFERENCE, type ReferenceName, type ReferenceRows } from '../domain/reference.ts';
 import type { QueryColumn, QueryResult, SqlValue, Warehouse } from '../ports.ts';
+import { diskError } from './disk-error.ts';
 import { type Duckdb, openDuckdb, sqlText } from './duckdb.ts';
 import { makeScratch } from './scratch.ts';
 
@@ -83,7 +84,9 @@ class DuckdbWarehouse implements Warehouse {
       else if (typeof value === 'number') statement.bindBigInt(index + 1, BigInt(value));
       else statement.bindVarchar(index + 1, value);
     });
-    const reader = await statement.runAndReadAll();
+    const reader = await statement.runAndReadAll().catch((error: unknown) => {
+      throw diskError(error, this.scratch);
+    });
     const names = reader.deduplicatedColumnNames();
     const columns: QueryColumn[] = reader.columnTypes().map((type, index) => ({ name: names[index] ?? '', type: type.toString() }));
     return { columns, rows: reader.getRows().map((row) => row.map(valueText)) };
@@ -94,7 +97,11 @@ class DuckdbWarehouse implements Warehouse {
     const file = join(this.scratch, `${randomUUID()}.parquet`);
     // A view, because the text may end in a semicolon and a comment, which no parenthesis could follow.
     await this.engine.connection.run(`create or replace temp view parquet_answer as ${sql}`);
-    await this.engine.connection.run(`copy (select * from parquet_answer) to ${sqlText(file)} (format parquet, compression zstd)`);
+    await this.engine.connection
+      .run(`copy (select * from parquet_answer) to ${sqlText(file)} (format parquet, compression zstd)`)
+      .catch((error: unknown) => {
+        throw diskError(error, file);
+      });
     return file;
   }
 
@@ -120,6 +127,8 @@ class DuckdbWarehouse implements Warehouse {
       await this.engine.connection.run(`create or replace ${how} ${name} as ${sql}`);
       this.defined.set(name, sql);
     } catch (error) {
+      const known = diskError(error, this.scratch);
+      if (known instanceof KashiError) throw known;
       throw new Error(`model ${name} does not run: ${(error as Error).message}`, { cause: error });
     }
   }
