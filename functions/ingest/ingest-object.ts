@@ -158,7 +158,7 @@ async function look(object: LandedObject, limits: Limits): Promise<Peek | { read
   }
 }
 
-/** A committed content stands, unless it was held under another configuration or parser: then it is worth reading again. */
+/** A committed content stands, unless it was held under another configuration or parser, or is to be read again: then by its next generation. */
 async function standingRecord(
   store: ObjectStore,
   cid: string,
@@ -169,5 +169,7 @@ async function standingRecord(
   if (highest === null) return { record: null, generation: 0 };
   const record = await readCommit(store, cid, highest);
   const mended = record?.kind === 'held' && (record.config_hash !== configHash || record.parser_version !== PARSER_VERSION);
-  return reparse || mended || record === null ? { record: null, generation: highest + 1 } : { record, generation: highest };
+  // Released: its lines count as part of another content since; read again, they would count twice.
+  const released = record?.kind === 'data' && highest > 0 && record.lines.physical === 0;
+  return (reparse && !released) || mended || record === null ? { record: null, generation: highest + 1 } : { record, generation: highest };
 }
