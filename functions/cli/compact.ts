@@ -18,7 +18,11 @@ export function compactCommand(): Command {
     new Command('compact')
       .description('merge the many small data files of quiet days into few larger ones; no row and no bill changes')
       .option('--min-files <n>', 'leave months with fewer small files of a dataset as they are', String(QUIET_RULE.minFiles))
-      .option('--quiet-days <n>', 'whole UTC days that must have passed since the last row of a file', String(QUIET_RULE.quietDays))
+      .option(
+        '--quiet-days <n>',
+        'whole UTC days that must have passed since the last row of a file, and since its ingest',
+        String(QUIET_RULE.quietDays),
+      )
       .option('--dry-run', 'only say what would be merged'),
   )
     .addHelpText(
@@ -109,8 +113,9 @@ function compactJson({ snapshot, groups, left }: CompactReport): unknown {
 
 function compactLines({ snapshot, groups, left }: CompactReport, isDry: boolean): string[] {
   if (snapshot === null) return ['The warehouse is empty: there is nothing to merge.'];
-  const rest = `${grouped(left)} ${left === 1 ? 'file stays' : 'files stay'} as ${left === 1 ? 'it is' : 'they are'}: too few in ${left === 1 ? 'its' : 'their'} month, large already, or not quiet yet.`;
-  if (groups.length === 0) return [`Nothing to merge. ${rest}`];
+  const [files, own] = left === 1 ? ['file stays as it is', 'its'] : ['files stay as they are', 'their'];
+  const rest = left === 0 ? [] : [`${grouped(left)} ${files}: too few in ${own} month, large already, or not quiet yet.`];
+  if (groups.length === 0) return ['Nothing to merge.', ...rest];
   const rows = groups.map(({ dataset, partition, files, rows: count, bytesBefore, bytesAfter, outcome }) => [
     dataset,
     partition,
@@ -123,7 +128,7 @@ function compactLines({ snapshot, groups, left }: CompactReport, isDry: boolean)
   return [
     ...tableLines(['dataset', 'month', 'files', 'rows', 'before', 'after', 'outcome'], rows, new Set([2, 3, 4, 5]), 80),
     '',
-    rest,
+    ...rest,
     isDry
       ? `Nothing was changed (--dry-run); snapshot ${snapshot}.`
       : `Snapshot ${snapshot}. The merged files' space is freed by kashi collect.`,
