@@ -42,7 +42,7 @@ grows, or is rotated to usage.log.1, its new content takes the place of the old 
 
 The bills of the running month and of every month that has new rows lie in <warehouse>/provisional/<yyyy-mm>.json; kashi status shows their age,
 when the watcher was last well, and what it could not read. kashi.yaml and the files it names are read again all the time: no restart is needed.
-A second watcher, or kashi ingest at the same time, does no harm. SIGTERM ends after the object in hand, a second one at once; so may kill -9.
+A second watcher, kashi ingest, compact or collect at the same time does no harm. SIGTERM ends after the object in hand, a second one at once; so may kill -9.
 
 Examples:
   kashi watch --config my-centre/kashi.yaml
