@@ -50,7 +50,7 @@ export const TRUNCATED_GZIP: Storm = {
       await withWorkers(centre, 1, async ([worker]) => {
         await byWorkers(16, cuts, async ({ name, bytes }) => {
           const { outcome, record } = await worker!.ingest(inMemory(name, bytes));
-          const said = `${outcome} ${record.hold?.reason ?? ''}`;
+          const said = `${outcome} ${record.hold?.reason ?? JSON.stringify(record.lines)}`;
           outcomes[said] = (outcomes[said] ?? 0) + 1;
           assert.deepEqual([record.files, record.rows], [[], {}], name);
           if (outcomes[said]! % 200 === 0) note(`${outcomes[said]} of ${cuts.length} cuts`);
@@ -70,10 +70,11 @@ export const TRUNCATED_GZIP: Storm = {
         Object.values(outcomes).reduce((sum, count) => sum + count, 0),
         cuts.length,
       );
-      for (const said of Object.keys(outcomes)) assert.match(said, /^held /);
-      const held = Object.entries(outcomes).map(([said, count]) => `${grouped(count)} ${said}`);
-      assert.equal(snapshot.totals['mapped']?.held, snapshot.totals['mapped']!.objects - 2);
-      return `${grouped(cuts.length)} cuts of ${grouped(whole.length)} bytes and ${flushed.points.length} flush points: ${held.join(', ')}; 0 partial commits, the whole files then gave ${rows.length + others.length} rows`;
+      // One byte is no gzip yet: it passes for the header of a table without rows.
+      const headerOnly = 'committed {"physical":1,"valid":0,"quarantined":0,"blank":1,"newlines":0}';
+      assert.deepEqual(outcomes, { 'held decompression_failed': cuts.length - 1, [headerOnly]: 1 });
+      assert.equal(snapshot.totals['mapped']?.held, cuts.length - 1);
+      return `${grouped(cuts.length)} cuts of ${grouped(whole.length)} bytes and ${flushed.points.length} flush points: all held but the first byte alone, a header without rows; 0 partial commits, the whole files then gave ${rows.length + others.length} rows`;
     } finally {
       living.remove();
     }

@@ -4,6 +4,7 @@ import { CLOCK_SKEW, PERIOD_EDGE } from './clocks.ts';
 import { DISK_FULL } from './disk-full.ts';
 import { CONFLICTING_ROWS, DUPLICATE_NOTIFICATIONS, DUPLICATE_ROWS } from './duplicates.ts';
 import { POISONED_ROWS, STORE_FAULTS } from './faults.ts';
+import { KILLS } from './kills.ts';
 import { LATE_FILES, LOST_NOTIFICATIONS } from './lost-and-late.ts';
 import type { Storm } from './storm.ts';
 
@@ -20,4 +21,5 @@ export const STORMS: readonly Storm[] = [
   BIT_FLIPS,
   POISONED_ROWS,
   STORE_FAULTS,
+  KILLS,
 ];
