@@ -66,17 +66,16 @@ function isWanted(entry: Entry, prefix: string, after: string | undefined): bool
 }
 
 async function* withSizes(base: string, keys: readonly string[]): AsyncIterable<ObjectInfo> {
-  const found = await Promise.all(keys.map((key) => lookAt(join(base, key))));
-  for (const [place, info] of found.entries()) {
-    if (info !== null) yield { key: keys[place]!, ...info };
+  const found = await Promise.all(keys.map((key) => sizeOf(join(base, key))));
+  for (const [place, bytes] of found.entries()) {
+    if (bytes !== null) yield { key: keys[place]!, bytes };
   }
 }
 
 /** Null when the file was deleted since its folder was read. */
-async function lookAt(path: string): Promise<Omit<ObjectInfo, 'key'> | null> {
+async function sizeOf(path: string): Promise<number | null> {
   try {
-    const { size, mtimeMs } = await lstat(path);
-    return { bytes: size, lastModifiedMs: Math.trunc(mtimeMs) };
+    return (await lstat(path)).size;
   } catch (error) {
     if (isAbsent(error)) return null;
     throw error;

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KashiError } from '../domain/errors.ts';
-import type { Clock, ObjectBody, ObjectInfo, ObjectStore } from '../ports.ts';
+import type { ObjectBody, ObjectInfo, ObjectStore } from '../ports.ts';
 import { checkDeletable, checkKey, checkPrefix } from './object-key.ts';
 
 export interface MemoryStore extends ObjectStore {
@@ -11,10 +11,9 @@ export interface MemoryStore extends ObjectStore {
   close(): Promise<void>;
 }
 
-/** An empty store; the clock dates its objects. Bytes are copied in and out: nobody holds a reference into it. Errors: as ObjectStore says. */
-export function memoryStore(clock: Clock = { now: () => Date.now() }): MemoryStore {
+/** An empty store. Bytes are copied in and out: nobody holds a reference into it. Errors: as ObjectStore says. */
+export function memoryStore(): MemoryStore {
   const objects = new Map<string, Uint8Array>();
-  const writtenAtMs = new Map<string, number>();
   const folders = new Set<string>();
   // Replaced, never changed in place, so that a listing under way keeps the keys it began with.
   let sortedKeys: readonly string[] = [];
@@ -30,11 +29,6 @@ export function memoryStore(clock: Clock = { now: () => Date.now() }): MemorySto
     return sortedKeys;
   }
 
-  function infoOf(key: string): ObjectInfo | null {
-    const bytes = objects.get(key);
-    return bytes === undefined ? null : { key, bytes: bytes.length, lastModifiedMs: writtenAtMs.get(key) ?? 0 };
-  }
-
   return {
     async putIfAbsent(key: string, body: ObjectBody): Promise<'created' | 'exists'> {
       checkKey(key);
@@ -43,7 +37,6 @@ export function memoryStore(clock: Clock = { now: () => Date.now() }): MemorySto
       if (objects.has(key)) return 'exists';
       claimFolders(key, objects, folders);
       objects.set(key, bytes);
-      writtenAtMs.set(key, clock.now());
       unsortedKeys.push(key);
       return 'created';
     },
@@ -55,7 +48,8 @@ export function memoryStore(clock: Clock = { now: () => Date.now() }): MemorySto
 
     async head(key: string): Promise<ObjectInfo | null> {
       checkKey(key);
-      return infoOf(key);
+      const bytes = objects.get(key);
+      return bytes === undefined ? null : { key, bytes: bytes.length };
     },
 
     async *list(prefix: string, after?: string): AsyncIterable<ObjectInfo> {
@@ -64,8 +58,8 @@ export function memoryStore(clock: Clock = { now: () => Date.now() }): MemorySto
       for (let place = firstPlace(keys, prefix, after); place < keys.length; place += 1) {
         const key = keys[place]!;
         if (!key.startsWith(prefix)) return;
-        const info = infoOf(key);
-        if (info !== null) yield info;
+        const bytes = objects.get(key);
+        if (bytes !== undefined) yield { key, bytes: bytes.length };
       }
     },
 

@@ -101,18 +101,6 @@ describe('the same content again', () => {
       assert.deepEqual(rows, [[String(475 + 100 + 5)]]);
     });
   });
-  it('--reparse brings nothing back that counts as part of a grown file, here as a copy of its beginning', async () => {
-    // No natural key could tell the lines apart: what counts is the lines of the snapshot.
-    const totals = async (): Promise<unknown> => (await newestSnapshot(centre.centre.store))?.totals;
-    const copy = rowsFile(2000, 100);
-    land('day-4/copy-of-plain.jsonl', copy);
-    const before = await totals();
-    const path = join(centre.directory, 'landing/day-4/copy-of-plain.jsonl');
-    const { total } = await centre.ingest([path], { reparse: true });
-    assert.deepEqual([total.known, total.physical], [1, 0]);
-    assert.deepEqual(await totals(), before);
-    rmSync(path);
-  });
   it('--reparse replaces rows by the same rows', async () => {
     const before = await state();
     const { total } = await centre.ingest(undefined, { reparse: true });
