@@ -5,6 +5,8 @@ import type { ReferenceRows } from './domain/reference.ts';
 export interface ObjectInfo {
   readonly key: string;
   readonly bytes: number;
+  /** Epoch ms by the store's own clock; never earlier than when the attempt that wrote the object began. */
+  readonly lastModifiedMs: number;
 }
 
 /** Bytes in memory, or a finished local file that the store may take over (link or upload), never change. */
@@ -165,6 +167,32 @@ export interface ParquetWriter {
   /** Drops spools that will not be written. */
   discard(spools: readonly SpooledRows[]): Promise<void>;
   /** Releases the engine and removes temporary files. */
+  close(): Promise<void>;
+}
+
+/** What a merged file holds of one content, read back from the file. */
+export interface MergedContent {
+  readonly object_id: string;
+  readonly rows: number;
+  /** Epoch ms of the partition column, inclusive. */
+  readonly minMs: number;
+  readonly maxMs: number;
+}
+
+/** One Parquet file made of several; `file` lives until the next merge. */
+export interface MergedFile extends Omit<WrittenFile, 'partition'> {
+  /** Of all rows of the inputs, and of all rows of the file as read back: equal for equal multisets of whole rows, whatever their order. */
+  readonly inputDigest: string;
+  readonly digest: string;
+  readonly contents: readonly MergedContent[];
+}
+
+export interface ParquetMerger {
+  /**
+   * All rows of the given Parquet files in one, sorted by time, object and line: none added, dropped or changed; repeats are kept.
+   * Errors: KashiError store_corrupt for columns that are not the dataset's.
+   */
+  merge(dataset: Dataset, files: AsyncIterable<Uint8Array>): Promise<MergedFile>;
   close(): Promise<void>;
 }
 

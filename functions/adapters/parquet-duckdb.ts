@@ -4,11 +4,12 @@ import { createReadStream, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Dataset } from '../datasets.ts';
 import type { ParquetWriter, RowOrigin, SpooledRows, WrittenFile } from '../ports.ts';
+import { diskError } from './disk-error.ts';
 import { type Duckdb, openDuckdb, sqlText } from './duckdb.ts';
 import { spooledColumns } from './row-spool.ts';
 import { makeScratch } from './scratch.ts';
 
-const ROW_GROUP_ROWS = 122_880;
+export const ROW_GROUP_ROWS = 122_880;
 /** The engine holds a few row groups at once, so wide rows come in smaller ones. */
 const ROW_GROUP_BYTES = 48 * 1024 ** 2;
 const LEAST_GROUP_ROWS = 2_048;
@@ -24,8 +25,12 @@ export async function duckdbParquetWriter(workDirectory: string): Promise<Parque
     write: async (dataset, spools, origin) => {
       if (spools.length === 0) return [];
       const written: WrittenFile[] = [];
-      for (const partition of await partitions(engine, dataset, spools))
-        written.push(await writePartition(engine, dataset, spools, origin, partition, directory));
+      try {
+        for (const partition of await partitions(engine, dataset, spools))
+          written.push(await writePartition(engine, dataset, spools, origin, partition, directory));
+      } catch (error) {
+        throw diskError(error, directory);
+      }
       for (const { file } of spools) rmSync(file);
       return written;
     },
@@ -117,7 +122,7 @@ function monthBounds(month: string): [fromMs: number, toMs: number] {
   return [Date.UTC(year, number - 1), Date.UTC(year, number)];
 }
 
-async function sha256OfFile(path: string): Promise<string> {
+export async function sha256OfFile(path: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Uint8Array);
   return hash.digest('hex');

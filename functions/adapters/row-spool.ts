@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type Column, type Dataset, ORIGIN_COLUMNS } from '../datasets.ts';
 import type { ColumnWriter, RowSpool, SpooledRows, StoredRow } from '../ports.ts';
 import { ColumnBuffer } from './column-buffer.ts';
+import { diskError } from './disk-error.ts';
 import {
   definitionLevels,
   footer,
@@ -122,7 +123,7 @@ class PlainSpool implements RowSpool, ColumnWriter {
     const { rows } = this.place;
     if (rows === 0) return;
     if (this.descriptor === null) {
-      this.descriptor = openSync(this.file, 'w');
+      this.descriptor = this.onDisk(() => openSync(this.file, 'w'));
       this.write(PARQUET_MAGIC);
     }
     const chunks = this.columns.map(({ nullable }, i) => this.chunk(this.buffers[i]!, nullable, rows));
@@ -140,8 +141,16 @@ class PlainSpool implements RowSpool, ColumnWriter {
   }
 
   private write(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length; ) at += writeSync(this.descriptor as number, bytes, at);
+    for (let at = 0; at < bytes.length; ) at += this.onDisk(() => writeSync(this.descriptor as number, bytes, at));
     this.fileBytes += bytes.length;
+  }
+
+  private onDisk<T>(act: () => T): T {
+    try {
+      return act();
+    } catch (error) {
+      throw diskError(error, this.file);
+    }
   }
 
   private close(): void {

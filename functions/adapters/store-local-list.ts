@@ -66,16 +66,17 @@ function isWanted(entry: Entry, prefix: string, after: string | undefined): bool
 }
 
 async function* withSizes(base: string, keys: readonly string[]): AsyncIterable<ObjectInfo> {
-  const found = await Promise.all(keys.map((key) => sizeOf(join(base, key))));
-  for (const [place, bytes] of found.entries()) {
-    if (bytes !== null) yield { key: keys[place]!, bytes };
+  const found = await Promise.all(keys.map((key) => lookAt(join(base, key))));
+  for (const [place, info] of found.entries()) {
+    if (info !== null) yield { key: keys[place]!, ...info };
   }
 }
 
 /** Null when the file was deleted since its folder was read. */
-async function sizeOf(path: string): Promise<number | null> {
+async function lookAt(path: string): Promise<Omit<ObjectInfo, 'key'> | null> {
   try {
-    return (await lstat(path)).size;
+    const { size, mtimeMs } = await lstat(path);
+    return { bytes: size, lastModifiedMs: Math.trunc(mtimeMs) };
   } catch (error) {
     if (isAbsent(error)) return null;
     throw error;

@@ -5,6 +5,7 @@ import { copyFile, link, lstat, mkdir, open, readdir, readFile, realpath, rm, st
 import { dirname, join, resolve } from 'node:path';
 import { KashiError } from '../domain/errors.ts';
 import { type ObjectBody, type ObjectInfo, type ObjectStore, TransientStoreError } from '../ports.ts';
+import { diskError } from './disk-error.ts';
 import { checkDeletable, checkKey } from './object-key.ts';
 import { listFiles } from './store-local-list.ts';
 
@@ -71,7 +72,7 @@ export function localStore(root: string): ObjectStore {
     async head(key): Promise<ObjectInfo | null> {
       checkKey(key);
       const found = await orNull(() => stat(join(base, key)));
-      return found?.isFile() ? { key, bytes: found.size } : null;
+      return found?.isFile() ? { key, bytes: found.size, lastModifiedMs: Math.trunc(found.mtimeMs) } : null;
     },
 
     list: (prefix, after) => listFiles(base, prefix, after),
@@ -177,8 +178,8 @@ function explained(error: unknown, key: string): unknown {
   if (error instanceof KashiError) return error;
   const code = codeOf(error);
   const found = error instanceof Error ? error.message : String(error);
-  const mend = UNSUITABLE[code];
-  if (mend !== undefined) return new KashiError('store_unsuitable', mend, { where: key, found }, { cause: error });
+  const mend = diskError(error, key);
+  if (mend instanceof KashiError) return mend;
   if (code === 'ENOENT')
     return new KashiError('not_found', 'a file or folder that the write needs is missing', { where: key, found }, { cause: error });
   // EEXIST comes from making a folder; for the object itself it is an answer, not an error.
@@ -187,12 +188,3 @@ function explained(error: unknown, key: string): unknown {
   }
   return new TransientStoreError(`the outcome of writing ${key} is unknown: ${found}`, { cause: error });
 }
-
-const UNSUITABLE: Readonly<Record<string, string>> = {
-  ENOSPC: 'no space left in the warehouse directory',
-  EDQUOT: 'the disk quota of the warehouse directory is used up',
-  EROFS: 'the warehouse directory is read-only',
-  EACCES: 'the warehouse directory may not be written',
-  EPERM: 'the warehouse directory may not be written, or its file system has no hard links',
-  EXDEV: 'the warehouse directory spans two file systems',
-};

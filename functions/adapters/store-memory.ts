@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KashiError } from '../domain/errors.ts';
-import type { ObjectBody, ObjectInfo, ObjectStore } from '../ports.ts';
+import type { Clock, ObjectBody, ObjectInfo, ObjectStore } from '../ports.ts';
 import { checkDeletable, checkKey, checkPrefix } from './object-key.ts';
 
 export interface MemoryStore extends ObjectStore {
@@ -11,9 +11,10 @@ export interface MemoryStore extends ObjectStore {
   close(): Promise<void>;
 }
 
-/** An empty store. Bytes are copied in and out: nobody holds a reference into it. Errors: as ObjectStore says. */
-export function memoryStore(): MemoryStore {
+/** An empty store; the clock dates its objects. Bytes are copied in and out: nobody holds a reference into it. Errors: as ObjectStore says. */
+export function memoryStore(clock: Clock = { now: () => Date.now() }): MemoryStore {
   const objects = new Map<string, Uint8Array>();
+  const writtenAtMs = new Map<string, number>();
   const folders = new Set<string>();
   // Replaced, never changed in place, so that a listing under way keeps the keys it began with.
   let sortedKeys: readonly string[] = [];
@@ -29,6 +30,11 @@ export function memoryStore(): MemoryStore {
     return sortedKeys;
   }
 
+  function infoOf(key: string): ObjectInfo | null {
+    const bytes = objects.get(key);
+    return bytes === undefined ? null : { key, bytes: bytes.length, lastModifiedMs: writtenAtMs.get(key) ?? 0 };
+  }
+
   return {
     async putIfAbsent(key: string, body: ObjectBody): Promise<'created' | 'exists'> {
       checkKey(key);
@@ -37,6 +43,7 @@ export function memoryStore(): MemoryStore {
       if (objects.has(key)) return 'exists';
       claimFolders(key, objects, folders);
       objects.set(key, bytes);
+      writtenAtMs.set(key, clock.now());
       unsortedKeys.push(key);
       return 'created';
     },
@@ -48,8 +55,7 @@ export function memoryStore(): MemoryStore {
 
     async head(key: string): Promise<ObjectInfo | null> {
       checkKey(key);
-      const bytes = objects.get(key);
-      return bytes === undefined ? null : { key, bytes: bytes.length };
+      return infoOf(key);
     },
 
     async *list(prefix: string, after?: string): AsyncIterable<ObjectInfo> {
@@ -58,8 +64,8 @@ export function memoryStore(): MemoryStore {
       for (let place = firstPlace(keys, prefix, after); place < keys.length; place += 1) {
         const key = keys[place]!;
         if (!key.startsWith(prefix)) return;
-        const bytes = objects.get(key);
-        if (bytes !== undefined) yield { key, bytes: bytes.length };
+        const info = infoOf(key);
+        if (info !== null) yield info;
       }
     },
 

@@ -1,5 +1,6 @@
 /** What crosses between the pool and its threads, and the loop that a thread runs. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { KashiError } from '../domain/errors.ts';
 
 export type ToThread =
   | { readonly kind: 'open'; readonly job: number; readonly description: unknown }
@@ -10,7 +11,10 @@ export type ToThread =
 export type FromThread =
   | { readonly kind: 'taken'; readonly job: number; readonly spare: ArrayBuffer | null }
   | { readonly kind: 'finished'; readonly job: number; readonly result: unknown }
-  | { readonly kind: 'failed'; readonly job: number; readonly stack: string };
+  | { readonly kind: 'failed'; readonly job: number; readonly stack: string; readonly known: KnownError | null };
+
+/** A KashiError in parts: no class crosses to another thread. */
+export type KnownError = Pick<KashiError, 'code' | 'message' | 'details'>;
 
 /** What a thread does with one job. */
 export interface ThreadWork<Block, Result> {
@@ -45,7 +49,8 @@ export function serveThread<Description, Block, Result>(
       }
     } catch (error) {
       jobs.delete(job);
-      answer({ kind: 'failed', job, stack: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+      const known = error instanceof KashiError ? { code: error.code, message: error.message, details: error.details } : null;
+      answer({ kind: 'failed', job, stack: error instanceof Error ? (error.stack ?? error.message) : String(error), known });
     }
   });
 }

@@ -1,5 +1,6 @@
 /** Worker threads behind the ThreadPool port. A job's blocks stay on one thread, in order; at most a few are on their way. */
 import { Worker } from 'node:worker_threads';
+import { KashiError } from '../domain/errors.ts';
 import type { ThreadJob, ThreadPool } from '../ports.ts';
 import type { FromThread, ToThread } from './thread-messages.ts';
 
@@ -60,7 +61,11 @@ function received(thread: Thread, message: FromThread): void {
   } else if (message.kind === 'finished') {
     thread.jobs.delete(message.job);
     waiting.resolve?.(message.result);
-  } else fail(waiting, new Error(message.stack));
+  } else fail(waiting, errorOf(message));
+}
+
+function errorOf({ known, stack }: Extract<FromThread, { kind: 'failed' }>): Error {
+  return known === null ? new Error(stack) : new KashiError(known.code, known.message, known.details, { cause: stack });
 }
 
 function fail(waiting: Waiting, error: Error): void {

@@ -8,13 +8,16 @@ import { type Column, DATASETS, type Dataset, type DatasetName } from '../datase
 import { KashiError } from '../domain/errors.ts';
 import { REFERENCE, type ReferenceName, type ReferenceRows } from '../domain/reference.ts';
 import type { QueryColumn, QueryResult, SqlValue, Warehouse } from '../ports.ts';
+import { diskError } from './disk-error.ts';
 import { type Duckdb, openDuckdb, sqlText } from './duckdb.ts';
 import { makeScratch } from './scratch.ts';
 
-/** A stored Parquet file on local disk and the place of its object in the warehouse's history. */
+/** The rows of one object in a stored Parquet file on local disk, and the object's place in the warehouse's history. */
 export interface StoredFile {
   readonly dataset: string;
+  /** A compacted file is given once for each of its objects that count. */
   readonly file: string;
+  readonly objectId: string;
   readonly foldOrder: number;
 }
 
@@ -81,7 +84,9 @@ class DuckdbWarehouse implements Warehouse {
       else if (typeof value === 'number') statement.bindBigInt(index + 1, BigInt(value));
       else statement.bindVarchar(index + 1, value);
     });
-    const reader = await statement.runAndReadAll();
+    const reader = await statement.runAndReadAll().catch((error: unknown) => {
+      throw diskError(error, this.scratch);
+    });
     const names = reader.deduplicatedColumnNames();
     const columns: QueryColumn[] = reader.columnTypes().map((type, index) => ({ name: names[index] ?? '', type: type.toString() }));
     return { columns, rows: reader.getRows().map((row) => row.map(valueText)) };
@@ -92,7 +97,11 @@ class DuckdbWarehouse implements Warehouse {
     const file = join(this.scratch, `${randomUUID()}.parquet`);
     // A view, because the text may end in a semicolon and a comment, which no parenthesis could follow.
     await this.engine.connection.run(`create or replace temp view parquet_answer as ${sql}`);
-    await this.engine.connection.run(`copy (select * from parquet_answer) to ${sqlText(file)} (format parquet, compression zstd)`);
+    await this.engine.connection
+      .run(`copy (select * from parquet_answer) to ${sqlText(file)} (format parquet, compression zstd)`)
+      .catch((error: unknown) => {
+        throw diskError(error, file);
+      });
     return file;
   }
 
@@ -118,6 +127,8 @@ class DuckdbWarehouse implements Warehouse {
       await this.engine.connection.run(`create or replace ${how} ${name} as ${sql}`);
       this.defined.set(name, sql);
     } catch (error) {
+      const known = diskError(error, this.scratch);
+      if (known instanceof KashiError) throw known;
       throw new Error(`model ${name} does not run: ${(error as Error).message}`, { cause: error });
     }
   }
@@ -167,16 +178,17 @@ async function runScript(connection: DuckDBConnection, script: string): Promise<
   for (let index = 0; index < statements.count; index++) await (await statements.prepare(index)).run();
 }
 
-/** raw_<dataset>: the dataset's columns and fold_order. Readers see exactly the listed files, never a folder. */
+/** raw_<dataset>: the dataset's columns and fold_order. Readers see exactly the listed objects of the listed files, never a folder. */
 async function registerFiles(connection: DuckDBConnection, files: readonly StoredFile[]): Promise<void> {
   await loadRows(
     connection,
     'raw_file',
     [
       { name: 'file', type: 'VARCHAR', meaning: '' },
+      { name: 'object_id', type: 'VARCHAR', meaning: '' },
       { name: 'fold_order', type: 'BIGINT', meaning: '' },
     ],
-    files.map((entry) => [entry.file, String(entry.foldOrder)]),
+    files.map((entry) => [entry.file, entry.objectId, String(entry.foldOrder)]),
   );
   for (const name of Object.keys(DATASETS) as DatasetName[]) {
     const own = files.filter((entry) => entry.dataset === name);
@@ -190,11 +202,11 @@ function emptyDataset(dataset: Dataset): string {
 }
 
 function datasetView(dataset: Dataset, files: readonly StoredFile[]): string {
-  const paths = files.map((entry) => sqlText(entry.file)).join(', ');
+  const paths = [...new Set(files.map((entry) => entry.file))].map(sqlText).join(', ');
   const columns = dataset.columns.map((column) => `stored.${column.name}`).join(', ');
   return `create view raw_${dataset.name} as select ${columns}, places.fold_order
     from read_parquet([${paths}], filename = true, hive_partitioning = false, union_by_name = true) as stored
-    inner join raw_file as places on places.file = stored.filename`;
+    inner join raw_file as places on places.file = stored.filename and places.object_id = stored.object_id`;
 }
 
 /** Rows as text, cast by the engine to the declared types. */

@@ -44,7 +44,7 @@ export function ingestCommand(): Command {
   )
     .addHelpText(
       'after',
-      '\nExamples:\n  kashi ingest landing/\n  kashi ingest usage.csv --map usage.map.yaml\n  kashi ingest sacct.log --zone Asia/Shanghai --site hq\n\nExit code 3: a file is held (unreadable, unknown, or more than 20 % bad rows); the others are in.',
+      '\nExamples:\n  kashi ingest landing/\n  kashi ingest usage.csv --map usage.map.yaml\n  kashi ingest sacct.log --zone Asia/Shanghai --site hq\n  kashi ingest landing/gateway --reparse      (after a map or a parser was mended)\n\nRows that are read again replace the old ones in the next snapshot. Closed months stay as issued: what differs becomes corrections in the next bill, cause reparse.\n\nExit code 3: a file is held (unreadable, unknown, or more than 20 % bad rows); the others are in.',
     )
     .action(async (paths: string[], options: IngestOptions) => {
       const centre = openCentre(options);

@@ -92,6 +92,8 @@ const COMMANDS: readonly Entry[] = [
   { name: 'keys', summary: 'the key that signs bills', load: async () => (await import('./keys.ts')).keysCommand() },
   { name: 'query', summary: 'read-only SQL on facts and bills', load: async () => (await import('./query.ts')).queryCommand() },
   { name: 'shell', summary: 'an SQL prompt on facts and bills', load: async () => (await import('./shell.ts')).shellCommand() },
+  { name: 'compact', summary: 'merge small data files; no row changes', load: async () => (await import('./compact.ts')).compactCommand() },
+  { name: 'collect', summary: 'delete data files that nothing needs', load: async () => (await import('./collect.ts')).collectCommand() },
   { name: 'doctor', summary: 'checks engine, store and configuration', load: async () => (await import('./doctor.ts')).doctorCommand() },
 ];
 

@@ -16,6 +16,8 @@ import type { CheckResult } from '../warehouse/run.ts';
 import { errorText } from '../watch/retry.ts';
 import type { EachObject, ObjectResult, RefreshedBill, WatchStages } from '../watch/watch.ts';
 import { rate } from './bill.ts';
+import { collectCentre } from './collect.ts';
+import { compactCentre } from './compact.ts';
 import { numbersAsText } from './config-file.ts';
 import { readings, withIngest } from './ingest.ts';
 import { withSession } from './session.ts';
@@ -62,6 +64,16 @@ export function watchStages(open: () => Centre, paths: (centre: Centre) => reado
     refresh: async (since) => {
       centre = open();
       return await refreshBills(centre, since);
+    },
+    tidy: async () => {
+      centre = open();
+      const { groups } = await compactCentre(centre);
+      const { garbage } = await collectCentre(centre);
+      return {
+        merged: groups.reduce((sum, { files, outcome }) => sum + (outcome === 'compacted' ? files : 0), 0),
+        deleted: garbage.length,
+        deleted_bytes: garbage.reduce((sum, { bytes }) => sum + bytes, 0),
+      };
     },
   };
 }

@@ -4,6 +4,7 @@ import { KashiError } from '../domain/errors.ts';
 import type { WatchState } from '../watch/state.ts';
 import { type CycleReport, Watch, type WatchOptions } from '../watch/watch.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
+import { sizeText } from './compact.ts';
 import { EXIT, grouped, groupedDecimal, printLines, visible } from './output.ts';
 import { watchStages } from './watch-stages.ts';
 import { type Centre, openCentre } from './wiring.ts';
@@ -14,6 +15,7 @@ interface Options extends CommonOptions {
   readonly settleSeconds: string;
   readonly foldSeconds: string;
   readonly billMinutes: string;
+  readonly tidyHours: string;
   readonly once?: boolean;
 }
 
@@ -21,13 +23,14 @@ export function watchCommand(): Command {
   return withCentreOptions(
     new Command('watch')
       .description(
-        'keep the warehouse up to date: ingest what lands, fold a snapshot every minute, refresh the provisional bills every hour',
+        'keep the warehouse up to date: ingest what lands, fold a snapshot every minute, refresh the provisional bills every hour, tidy up once a day',
       )
       .argument('[paths...]', 'landing folders and files (default: the one in kashi.yaml)')
       .option('--interval-seconds <n>', 'from one look to the next', '5')
       .option('--settle-seconds <n>', 'a file is read when its size and time have not changed for so long', '10')
       .option('--fold-seconds <n>', 'from one snapshot to the next, at least', '60')
       .option('--bill-minutes <n>', 'from one refresh of the provisional bills to the next', '60')
+      .option('--tidy-hours <n>', 'from one kashi compact and kashi collect to the next', '24')
       .option('--once', 'one pass of everything that is due, for cron'),
   )
     .addHelpText(
@@ -39,7 +42,7 @@ grows, or is rotated to usage.log.1, its new content takes the place of the old 
 
 The bills of the running month and of every month that has new rows lie in <warehouse>/provisional/<yyyy-mm>.json; kashi status shows their age,
 when the watcher was last well, and what it could not read. kashi.yaml and the files it names are read again all the time: no restart is needed.
-A second watcher, or kashi ingest at the same time, does no harm. SIGTERM ends after the object in hand, a second one at once; so may kill -9.
+A second watcher, kashi ingest, compact or collect at the same time does no harm. SIGTERM ends after the object in hand, a second one at once; so may kill -9.
 
 Examples:
   kashi watch --config my-centre/kashi.yaml
@@ -116,6 +119,7 @@ function watchOptions(options: Options): WatchOptions {
     settleMs: msOf('--settle-seconds', options.settleSeconds, 1_000, 0, 3_600),
     foldMs: msOf('--fold-seconds', options.foldSeconds, 1_000, 0.05, 86_400),
     billMs: msOf('--bill-minutes', options.billMinutes, 60_000, 0.001, 10_080),
+    tidyMs: msOf('--tidy-hours', options.tidyHours, 3_600_000, 1, 8_760),
     once: options.once === true,
   };
 }
@@ -141,14 +145,15 @@ function cycleJson({ at_ms, ...cycle }: CycleReport): unknown {
   return { at: new Date(at_ms).toISOString(), ...cycle };
 }
 
-function isIdle({ committed, known, held, snapshot, bills, failed, faults }: CycleReport): boolean {
-  return committed + known + held + bills.length + failed.length + faults.length === 0 && snapshot === null;
+function isIdle({ committed, known, held, snapshot, bills, tidied, failed, faults }: CycleReport): boolean {
+  const counts = committed + known + held + bills.length + (tidied?.merged ?? 0) + (tidied?.deleted ?? 0) + failed.length + faults.length;
+  return counts === 0 && snapshot === null;
 }
 
 /** For a terminal; null when nothing happened. */
 function cycleText(cycle: CycleReport): string | null {
   if (isIdle(cycle)) return null;
-  const { committed, known, held, rows, waiting, snapshot, bills, failed, faults } = cycle;
+  const { committed, known, held, rows, waiting, snapshot, bills, tidied, failed, faults } = cycle;
   const parts = [
     ...(committed > 0 ? [`${grouped(committed)} ${committed === 1 ? 'file' : 'files'} in, ${grouped(rows)} rows`] : []),
     ...(known > 0 ? [`${grouped(known)} known`] : []),
@@ -159,6 +164,8 @@ function cycleText(cycle: CycleReport): string | null {
       ({ period, total, currency, unrated }) =>
         `${period} ${groupedDecimal(total)} ${currency}${unrated === 0 ? '' : ` (${unrated} ${unrated === 1 ? 'line' : 'lines'} unrated)`}`,
     ),
+    ...((tidied?.merged ?? 0) > 0 ? [`${grouped(tidied!.merged)} small files merged`] : []),
+    ...((tidied?.deleted ?? 0) > 0 ? [`${grouped(tidied!.deleted)} old files deleted, ${sizeText(tidied!.deleted_bytes)}`] : []),
     ...failed.map(({ name, error }) => `not read, will be tried again: ${visible(name)}: ${visible(error)}`),
     ...faults.map(({ stage, error }) => `${stage} failed, will be tried again: ${visible(error)}`),
   ];
@@ -168,10 +175,10 @@ function cycleText(cycle: CycleReport): string | null {
 /** `name=value` pairs for a journal; null when nothing happened. */
 function cycleFields(cycle: CycleReport): string | null {
   if (isIdle(cycle)) return null;
-  const { at_ms, bills, failed, faults, snapshot, ...counts } = cycle;
+  const { at_ms, bills, tidied, failed, faults, snapshot, ...counts } = cycle;
   const fields: [string, string | number][] = [
     ['at', new Date(at_ms).toISOString()],
-    ...Object.entries(counts).filter(([, count]) => count !== 0),
+    ...Object.entries({ ...counts, ...tidied }).filter(([, count]) => count !== 0),
     ...(snapshot === null ? [] : ([['snapshot', snapshot]] as const)),
     ...bills.map(
       ({ period, total, currency, unrated }) => ['bill', `${period} ${total} ${currency} unrated ${unrated}`] as [string, string],

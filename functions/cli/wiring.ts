@@ -27,8 +27,20 @@ import { parseTenants, type TenantMap } from '../domain/tenant.ts';
 import { parseOneYaml, parseYaml } from '../domain/yaml-config.ts';
 import type { ParsePool } from '../ingest/object-jobs.ts';
 import { type JobBlock, type JobDescription, type JobResult, ParseJob } from '../ingest/parse-job.ts';
+import { objectIdOf } from '../ledger/keys.ts';
 import type { SnapshotFile } from '../ledger/snapshot.ts';
-import type { Clock, FileSink, LandedObject, ObjectStore, ParquetWriter, QueryResult, Signer, Spool, Warehouse } from '../ports.ts';
+import type {
+  Clock,
+  FileSink,
+  LandedObject,
+  ObjectStore,
+  ParquetMerger,
+  ParquetWriter,
+  QueryResult,
+  Signer,
+  Spool,
+  Warehouse,
+} from '../ports.ts';
 import type { CommandIo } from './config-file.ts';
 
 /** Local files in, standard output out. */
@@ -134,6 +146,12 @@ export async function engineVersion(): Promise<string> {
   return version();
 }
 
+/** As openParquetWriter: the inputs and the merged file lie beside the store. */
+export async function openParquetMerger(centre: Centre): Promise<ParquetMerger> {
+  const { duckdbParquetMerger } = await import('../adapters/parquet-merge.ts');
+  return await duckdbParquetMerger(join(centre.warehouseDirectory, '.tmp'));
+}
+
 /** A Parquet writer beside the store, so that finished files are linked into it, not copied. */
 export async function openParquetWriter(centre: Centre): Promise<ParquetWriter> {
   const { duckdbParquetWriter } = await import('../adapters/parquet-duckdb.ts');
@@ -174,17 +192,18 @@ export async function openEngineAt(
   const { duckdbWarehouse } = await import('../adapters/warehouse-duckdb.ts');
   const order = new Map<string, number>();
   for (const file of files) if (!order.has(file.cid)) order.set(file.cid, order.size);
-  const local = await Promise.all(
-    files.map(async (file) => ({
-      dataset: file.dataset,
-      file: await store.localFile(file.key),
-      foldOrder: order.get(file.cid) ?? 0,
-    })),
-  );
+  const keys = [...new Set(files.map(({ key }) => key))];
+  const paths = new Map(await Promise.all(keys.map(async (key) => [key, await store.localFile(key)] as const)));
+  const local = files.map((file) => ({
+    dataset: file.dataset,
+    file: paths.get(file.key) as string,
+    objectId: objectIdOf(file.cid),
+    foldOrder: order.get(file.cid) ?? 0,
+  }));
   const objects = new Map(
     files.map((file) => [
       file.cid,
-      { objectId: file.cid.slice(0, 16), objectName: file.object_name, source: file.source, contentId: file.cid },
+      { objectId: objectIdOf(file.cid), objectName: file.object_name, source: file.source, contentId: file.cid },
     ]),
   );
   return await duckdbWarehouse({

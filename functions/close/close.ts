@@ -2,10 +2,11 @@
  * Closing a month. Complete, rate, check, and only then pin: a pin that stands can always be finished. From there every step is a write that
  * may be repeated, and the numbered slot decides; two closes, or one that died and came back, issue one bill with the same bytes.
  */
-import { assert } from '../domain/errors.ts';
+import { assert, KashiError } from '../domain/errors.ts';
+import { ATTEMPT_LIFETIME_MS } from '../ledger/commit.ts';
 import { putAnyhow } from '../ledger/patient.ts';
 import { corrupt } from '../ledger/sealed.ts';
-import { type ObjectStore, TransientStoreError } from '../ports.ts';
+import { TransientStoreError } from '../ports.ts';
 import { issueAdjustments } from './adjustments.ts';
 import { type ClosedBill, readBillObject } from './bill-object.ts';
 import type { Equation } from './equation.ts';
@@ -59,7 +60,7 @@ export async function closeMonth(dependencies: CloseDependencies, plan: MonthPla
   }
   dependencies.crash?.('close.afterGate');
   onStep('pin');
-  const stands = work ?? (await pinMonth(store, plan, judged));
+  const stands = work ?? (await pinMonth(dependencies, plan, judged));
   dependencies.crash?.('close.afterPin');
   const final =
     sameInputs(stands.pin, judged.pin) && sameWaivers(stands.pin, judged.pin)
@@ -73,11 +74,14 @@ export async function closeMonth(dependencies: CloseDependencies, plan: MonthPla
 }
 
 /** Everything that the pin names is stored before the pin is. */
-async function pinMonth(store: ObjectStore, plan: MonthPlan, { pin, promises }: Judged): Promise<StoredPin> {
+async function pinMonth({ store, clock }: CloseDependencies, plan: MonthPlan, { pin, promises }: Judged): Promise<StoredPin> {
   await storeRules(store, plan.rules);
   await putAnyhow(store, configKey('promises', pin.promises), bytesOf(promises));
   for (const [index, { kind, bytes }] of plan.documents.entries())
     await putAnyhow(store, configKey(kind, pin.documents[index]!.sha256), bytes);
+  // Until it is pinned, the snapshot is kept only for a while after it was the newest.
+  if (clock.now() >= pin.pinned_at_ms + ATTEMPT_LIFETIME_MS)
+    throw new KashiError('conflict', 'the close took so long that its files may be collected', { where: pin.period, hint: 'run it again' });
   return await putPin(store, pin);
 }
 

@@ -4,17 +4,19 @@ import { corrupt } from '../ledger/sealed.ts';
 import type { SnapshotFile } from '../ledger/snapshot.ts';
 import type { ObjectStore } from '../ports.ts';
 
-/** Errors: KashiError store_corrupt naming the first file that is missing or has other bytes. `onFile`: after each, with its bytes. */
+/** Each file once; returns how many. Errors: KashiError store_corrupt naming the first that is missing or has other bytes. `onFile`: after each, with its bytes. */
 export async function verifyFiles(
   store: ObjectStore,
   files: readonly SnapshotFile[],
   onFile: (bytes: number) => void = () => {},
-): Promise<void> {
-  for (const file of files) {
+): Promise<number> {
+  const once = new Map(files.map((file) => [file.key, file]));
+  for (const file of once.values()) {
     const bytes = await store.get(file.key);
     if (bytes === null) throw corrupt(file.key, 'no object');
     const found = sha256Hex(bytes);
-    if (found !== file.sha256) throw corrupt(file.key, `SHA-256 ${found}, where the commit says ${file.sha256}`);
+    if (found !== file.sha256) throw corrupt(file.key, `SHA-256 ${found}, where the warehouse says ${file.sha256}`);
     onFile(bytes.length);
   }
+  return once.size;
 }

@@ -14,6 +14,14 @@ export function pinKey(period: string): string {
   return `${PREFIX.closes}${checked(period)}.json`;
 }
 
+/** The month in a pin's key. Errors: KashiError store_corrupt for any other key. */
+export function parsePinKey(key: string): string {
+  const period = key.slice(PREFIX.closes.length, -'.json'.length);
+  if (!MONTH.test(period) || pinKey(period) !== key)
+    throw new KashiError('store_corrupt', 'this is not the key of a pin', { where: key, allowed: `${PREFIX.closes}<yyyy-mm>.json` });
+  return period;
+}
+
 /** `bills/<yyyy-mm>/<k in 3 digits>.json`: 0 is the bill, from 1 on the statements of its corrections. */
 export function billKey(period: string, number: number): string {
   assert(Number.isInteger(number) && number >= 0 && number < STATEMENTS, `statement number ${number}`);

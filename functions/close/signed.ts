@@ -2,7 +2,7 @@
  * Signed texts: a statement, an order, a waiver. The text itself is signed and stored, so that a verifier needs no rule about how JSON is
  * written; the whole record must be in canonical form, so that a changed byte anywhere in it is refused.
  */
-import { createHash, createPublicKey, verify } from 'node:crypto';
+import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { canonicalJson, sha256Hex } from '../domain/canonical-json.ts';
 import { KashiError } from '../domain/errors.ts';
 import { corrupt } from '../ledger/sealed.ts';
@@ -30,15 +30,32 @@ export interface Signed<T> {
   readonly sha256: string;
 }
 
-/** Names a public key: the first 16 digits of the SHA-256 of its DER form. Errors: throws for a text that is no public key. */
-export function keyIdOf(publicKeyPem: string): string {
-  const der = createPublicKey(publicKeyPem).export({ type: 'spki', format: 'der' });
-  return createHash('sha256').update(der).digest('hex').slice(0, 16);
+interface PublicKey {
+  readonly pem: string;
+  readonly key: KeyObject;
+  readonly id: string;
+  /** The one way in which the key is written: base64 leaves bits of its last digit open. */
+  readonly canonicalPem: string;
 }
 
-/** The one way in which a key is written: base64 leaves bits of its last digit open. Errors: throws for a text that is no public key. */
-function canonicalPem(publicKeyPem: string): string {
-  return createPublicKey(publicKeyPem).export({ type: 'spki', format: 'pem' }).toString();
+/** A chain is signed by one key, and parsing it takes as long as verifying a signature. */
+let lastKey: PublicKey | null = null;
+
+/** Errors: throws for a text that is no public key. */
+function publicKeyOf(pem: string): PublicKey {
+  if (lastKey?.pem === pem) return lastKey;
+  const key = createPublicKey(pem);
+  const id = createHash('sha256')
+    .update(key.export({ type: 'spki', format: 'der' }))
+    .digest('hex')
+    .slice(0, 16);
+  lastKey = { pem, key, id, canonicalPem: key.export({ type: 'spki', format: 'pem' }).toString() };
+  return lastKey;
+}
+
+/** Names a public key: the first 16 digits of the SHA-256 of its DER form. Errors: throws for a text that is no public key. */
+export function keyIdOf(publicKeyPem: string): string {
+  return publicKeyOf(publicKeyPem).id;
 }
 
 /** Bytes of a signed record. Ed25519 gives the same bytes every time; a key service may not. */
@@ -48,7 +65,7 @@ export async function signRecord(signer: Signer, value: object): Promise<Uint8Ar
   const record: SignedRecord = {
     algorithm: signer.algorithm,
     key_id: keyIdOf(signer.publicKey),
-    public_key: canonicalPem(signer.publicKey),
+    public_key: publicKeyOf(signer.publicKey).canonicalPem,
     signature,
     text,
   };
@@ -98,7 +115,7 @@ function parseRecord(bytes: Uint8Array, key: string): SignedRecord {
 
 function keyOf(record: SignedRecord, key: string): string {
   try {
-    if (canonicalPem(record.public_key) !== record.public_key) throw new Error('the key is written otherwise');
+    if (publicKeyOf(record.public_key).canonicalPem !== record.public_key) throw new Error('the key is written otherwise');
     return keyIdOf(record.public_key);
   } catch (error) {
     throw corrupt(key, 'no public key', error);
@@ -109,5 +126,5 @@ function isSignature({ algorithm, public_key, signature, text }: SignedRecord): 
   const bytes = Buffer.from(signature, 'base64');
   if (bytes.toString('base64') !== signature) return false;
   if (algorithm !== 'ed25519' && algorithm !== 'ecdsa-p256-sha256') return false;
-  return verify(algorithm === 'ed25519' ? null : 'sha256', Buffer.from(text, 'utf8'), public_key, bytes);
+  return verify(algorithm === 'ed25519' ? null : 'sha256', Buffer.from(text, 'utf8'), publicKeyOf(public_key).key, bytes);
 }

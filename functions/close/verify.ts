@@ -106,9 +106,8 @@ async function recompute(
   const inputs = await resolvePin(store, pin, key);
   await verifyCommits(store, inputs);
   note('history', `${snapshots} ${snapshots === 1 ? 'snapshot' : 'snapshots'} back to the first, every commit as it was folded`);
-  const files = filesOf(inputs);
-  await verifyFiles(store, files);
-  note('files', `${files.length} files have the bytes that their commits say`);
+  const verified = await verifyFiles(store, filesOf(inputs));
+  note('files', `${verified} files have the bytes that their commits say`);
   for (const { kind, sha256 } of pin.documents) await readHashedBytes(store, configKey(kind, sha256), sha256);
   await verifyOrders(store, pin, key);
   const promises = await readHashed<readonly ReferenceRow[]>(store, configKey('promises', pin.promises), pin.promises);

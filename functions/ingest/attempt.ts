@@ -2,7 +2,7 @@
 import { PARSER_VERSION } from '../contract.ts';
 import { DATASETS, QUARANTINE } from '../datasets.ts';
 import type { CommitFile, CommitRecord } from '../ledger/commit.ts';
-import { dataKey, quarantineKey, utcDay } from '../ledger/keys.ts';
+import { dataKey, objectIdOf, quarantineKey, utcDay } from '../ledger/keys.ts';
 import type { Clock, LandedObject, ObjectStore, ParquetWriter, RowOrigin, SpooledRows, WrittenFile } from '../ports.ts';
 import type { HoldReason, Source } from '../sources/source.ts';
 import type { LineCounts } from './parse-object.ts';
@@ -65,7 +65,7 @@ export async function storeFiles(
 }
 
 function originOf({ source, cid }: Attempt): RowOrigin {
-  return { source, object_id: cid.slice(0, 16) };
+  return { source, object_id: objectIdOf(cid) };
 }
 
 async function storeFile(store: ObjectStore, key: string, dataset: CommitFile['dataset'], written: WrittenFile): Promise<CommitFile> {

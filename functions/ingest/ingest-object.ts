@@ -1,7 +1,7 @@
 /** One landed object → Parquet, quarantine and one commit. Repeating it, under any name, changes nothing. */
 import { PARSER_VERSION } from '../contract.ts';
 import { KashiError } from '../domain/errors.ts';
-import { type CommitRecord, commit, contentId, currentGeneration, markSeen, readCommit } from '../ledger/commit.ts';
+import { ATTEMPT_LIFETIME_MS, type CommitRecord, commit, contentId, currentGeneration, markSeen, readCommit } from '../ledger/commit.ts';
 import type { CommitName } from '../ledger/fold.ts';
 import { seenKey } from '../ledger/keys.ts';
 import type { Clock, LandedObject, ObjectStore, ParquetWriter } from '../ports.ts';
@@ -121,11 +121,12 @@ async function conclude(
     id: newAttempt(),
     configHash: reading.configHash,
   };
+  const deadline = { clock, atMs: clock.now() + ATTEMPT_LIFETIME_MS };
   const found = recordOf(attempt, await read(attempt), clock);
   if (object.growing === true && found.hold !== null)
     return { name: object.name, bytes: object.bytes, outcome: 'unfinished', record: found, released: [] };
   await checkUnchanged(object, attempt);
-  const { outcome, record } = await commit(store, found);
+  const { outcome, record } = await commit(store, found, { deadline });
   return await finish(outcome === 'exists' ? 'known' : record.kind === 'held' ? 'held' : 'committed', record);
 }
 
@@ -157,7 +158,7 @@ async function look(object: LandedObject, limits: Limits): Promise<Peek | { read
   }
 }
 
-/** A committed content stands, unless it was held under another configuration or parser: then it is worth reading again. */
+/** A committed content stands, unless it was held under another configuration or parser, or is to be read again: then by its next generation. */
 async function standingRecord(
   store: ObjectStore,
   cid: string,
@@ -168,5 +169,7 @@ async function standingRecord(
   if (highest === null) return { record: null, generation: 0 };
   const record = await readCommit(store, cid, highest);
   const mended = record?.kind === 'held' && (record.config_hash !== configHash || record.parser_version !== PARSER_VERSION);
-  return reparse || mended || record === null ? { record: null, generation: highest + 1 } : { record, generation: highest };
+  // Released: its lines count as part of another content since; read again, they would count twice.
+  const released = record?.kind === 'data' && highest > 0 && record.lines.physical === 0;
+  return (reparse && !released) || mended || record === null ? { record: null, generation: highest + 1 } : { record, generation: highest };
 }

@@ -19,6 +19,12 @@ export type CrashPoint =
   | 'sealer.beforeSnap'
   | 'sealer.snapUnknown';
 
+/**
+ * From the first file that an attempt stores to the write that names it, whoever attempts: an ingest, a compaction, a close. The collector waits
+ * longer (its grace), so what it finds unnamed and old can never be named any more.
+ */
+export const ATTEMPT_LIFETIME_MS = 24 * 3_600_000;
+
 export interface CommitOptions {
   /** Called at each crash point; a test throws from it. */
   readonly crash?: (point: CrashPoint) => void;

@@ -71,7 +71,9 @@ async function nextSnapshot(store: ObjectStore, base: Snapshot | null, clock: Cl
   const kept = await dropReplaced(store, base?.segments ?? [], folded, fresh, sum);
   const segments = await append(store, kept, fresh, n, sum, options);
   const { sources, quarantine, datasets } = sum.result();
-  return { n, parent: base?.sha256 ?? null, segments, totals: sources, quarantine, datasets, folded_at_ms: clock.now() };
+  // Where rows lie is not the fold's concern: a compacted content that was replaced is in no segment, and so its rows do not count.
+  const compacted = base?.compacted === undefined ? {} : { compacted: base.compacted };
+  return { n, parent: base?.sha256 ?? null, segments, totals: sources, quarantine, datasets, ...compacted, folded_at_ms: clock.now() };
 }
 
 /** The segments without the commits that a fresh, higher generation replaces; their numbers leave the sum. */

@@ -11,7 +11,7 @@ export type LandedName = Pick<LandedObject, 'name' | 'bytes' | 'lastModifiedMs'>
 /** Digits of a snapshot number in its key, so that keys sort as numbers do. */
 const SNAPSHOT_DIGITS = 10;
 const CID = /^[0-9a-f]{64}$/;
-/** Hexadecimal digits of the content id that begin a data file's name; the attempt behind them keeps names apart. */
+/** Hexadecimal digits of the content id that rows carry, and that begin a data file's name; the attempt behind them keeps names apart. */
 const CID_NAME_DIGITS = 16;
 const COMMIT_KEY = /^_commits\/([0-9a-f]{2})\/(([0-9a-f]{2})[0-9a-f]{62})\.g(0|[1-9][0-9]{0,8})\.json$/;
 
@@ -64,10 +64,20 @@ export function seenKey(landed: LandedName): string {
   return `${seenPrefix(utcDay(lastModifiedMs))}${sha256Hex(`${name}|${bytes}|${lastModifiedMs}`)}.json`;
 }
 
+/** What stands in column object_id of the content's rows. */
+export function objectIdOf(cid: string): string {
+  return cid.slice(0, CID_NAME_DIGITS);
+}
+
+/** `data/<dataset>/p=<yyyy-mm>/compacted-<part>-<attempt>.parquet`: like every data file, unique to the attempt. */
+export function compactedKey(file: { dataset: DatasetName; partition: string; part: number; attempt: string }): string {
+  return `${PREFIX.data}${file.dataset}/p=${file.partition}/compacted-${file.part}-${file.attempt}.parquet`;
+}
+
 /** `data/<dataset>/p=<yyyy-mm>/<16 digits of cid>-<part>-<attempt>.parquet`: unique to the attempt. `part` counts the files of one attempt. */
 export function dataKey(file: { dataset: DatasetName; partition: string; cid: string; part: number; attempt: string }): string {
   const { dataset, partition, cid, part, attempt } = file;
-  return `${PREFIX.data}${dataset}/p=${partition}/${cid.slice(0, CID_NAME_DIGITS)}-${part}-${attempt}.parquet`;
+  return `${PREFIX.data}${dataset}/p=${partition}/${objectIdOf(cid)}-${part}-${attempt}.parquet`;
 }
 
 /** `_quarantine/<landed day>/<cid>.g<generation>-<attempt>.parquet`: like data, unique to the attempt. */

@@ -5,11 +5,13 @@ import { sha256Hex } from '../domain/canonical-json.ts';
 import { KashiError } from '../domain/errors.ts';
 import type { ObjectStore } from '../ports.ts';
 import type { CommitFile } from './commit-record.ts';
+import { type CompactionRef, readPlaces } from './compaction.ts';
 import { parseSnapshotKey, snapshotKey } from './keys.ts';
 import { corrupt, unseal } from './sealed.ts';
 import { type FoldedCommit, liveEntries, readSegments, type SegmentRef } from './segment.ts';
 import type { DatasetTotals, SourceTotals } from './totals.ts';
 
+export type { CompactionRef } from './compaction.ts';
 export type { FoldedCommit, SegmentRef } from './segment.ts';
 export type { DatasetTotals, SourceTotals } from './totals.ts';
 
@@ -25,6 +27,8 @@ export interface SnapshotBody {
   /** Quarantined lines by source and reason. */
   readonly quarantine: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly datasets: Readonly<Partial<Record<DatasetName, DatasetTotals>>>;
+  /** Files that hold the rows of many commits instead of the files which those name; absent before the first compaction. */
+  readonly compacted?: readonly CompactionRef[];
   /** For people only: the order is that of the numbers. */
   readonly folded_at_ms: number;
 }
@@ -34,7 +38,10 @@ export interface Snapshot extends SnapshotBody {
   readonly sha256: string;
 }
 
-/** A data file of a snapshot, and whose it is. */
+/**
+ * The rows of one content in one data file: those whose object_id is the content's. `rows`, `min_ms` and `max_ms` are the content's; `key`, `bytes`
+ * and `sha256` are the file's, which is listed again for every further content that a compaction put into it.
+ */
 export interface SnapshotFile extends CommitFile {
   readonly cid: string;
   readonly source: string;
@@ -86,12 +93,18 @@ export async function* snapshotCommits(store: ObjectStore, snapshot: SnapshotBod
   for await (const { ref, entries } of readSegments(store, snapshot.segments)) yield* liveEntries(ref, entries);
 }
 
-/** The files of a snapshot in fold order, of one dataset or of all: the explicit list a reader queries. Errors: KashiError store_corrupt naming a segment. */
+/**
+ * What a snapshot holds, by content and file, in fold order, of one dataset or of all: the explicit list a reader queries. A commit counts only
+ * by being listed in a segment; a compaction says no more than where its rows lie. Errors: KashiError store_corrupt naming a segment.
+ */
 export async function snapshotFiles(store: ObjectStore, snapshot: SnapshotBody, dataset?: DatasetName): Promise<SnapshotFile[]> {
   const files: SnapshotFile[] = [];
+  const places = await readPlaces(store, snapshot.compacted);
   for await (const { cid, source, object, fold_seq, files: committed } of snapshotCommits(store, snapshot)) {
     for (const file of committed) {
-      if (dataset === undefined || file.dataset === dataset) files.push({ ...file, cid, source, object_name: object.name, fold_seq });
+      if (dataset !== undefined && file.dataset !== dataset) continue;
+      const { key, bytes, sha256 } = places.get(file.key) ?? file;
+      files.push({ ...file, key, bytes, sha256, cid, source, object_name: object.name, fold_seq });
     }
   }
   return files;

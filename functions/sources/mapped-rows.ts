@@ -95,7 +95,7 @@ function usageOf(input: RowInput, reader: FieldReader): TokenColumns {
  */
 function allocationRow(input: RowInput, read: Read, reader: FieldReader): Row {
   const start = read('start_at') as number | null;
-  const end = endOf(start, read);
+  const end = endOf(input, start, read, reader);
   if (start !== null && end !== null && end < start)
     reader.fail('end_before_start', input.map.columns['end_at']?.column ?? 'end_at', `number ${end - start}`);
   return {
@@ -128,9 +128,11 @@ function allocationRow(input: RowInput, read: Read, reader: FieldReader): Row {
   };
 }
 
-function endOf(start: number | null, read: Read): number | null {
+/** An end that is computed has the bounds of one that was read. */
+function endOf(input: RowInput, start: number | null, read: Read, reader: FieldReader): number | null {
   const duration = read('duration') as number | null;
-  if (duration !== null) return start === null ? null : start + duration;
+  if (duration !== null)
+    return start === null ? null : reader.instantMs(start + duration, input.map.columns['duration']?.column ?? 'duration');
   return read('end_at') as number | null;
 }
 

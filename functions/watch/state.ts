@@ -6,7 +6,7 @@ export interface StageFault extends Retry {
   readonly stage: StageName;
 }
 
-export type StageName = 'look' | 'ingest' | 'fold' | 'bill';
+export type StageName = 'look' | 'ingest' | 'fold' | 'bill' | 'tidy';
 
 export interface WatchState {
   readonly host: string;
@@ -28,6 +28,8 @@ export interface WatchState {
   readonly fold: { readonly snapshot: number; readonly at_ms: number } | null;
   /** The last refresh of provisional bills: everything up to this snapshot is in them. */
   readonly bill: { readonly snapshot: number; readonly at_ms: number } | null;
+  /** The last compaction and collection; absent in the state of a watcher that did not tidy. */
+  readonly tidy?: { readonly at_ms: number } | null;
 }
 
 /** Failures that a new process begins with: those of the one before, and, when that one `died`, the object it had in hand. */

@@ -1,5 +1,5 @@
 /**
- * The loop: look, ingest what is ready, fold every minute, refresh the provisional bills every hour. It decides when; the stages do the work.
+ * The loop: look, ingest what is ready, fold every minute, refresh the provisional bills every hour, tidy up every day. It decides when; the stages do the work.
  * Nothing in here must survive: after a kill at any instant the listing, the commits and the snapshots say what is left to do.
  */
 import type { IngestOutcome } from '../ingest/ingest-object.ts';
@@ -20,6 +20,13 @@ export interface RefreshedBill {
   readonly unrated: number;
 }
 
+/** Files that were merged into larger ones, files that were deleted, and their bytes. */
+export interface Tidied {
+  readonly merged: number;
+  readonly deleted: number;
+  readonly deleted_bytes: number;
+}
+
 /** The stages, as functions. Errors of any: that stage waits and tries again, the others go on. */
 export interface WatchStages {
   /** Everything that lies there; `unreadable` is told of what cannot be looked at. */
@@ -34,6 +41,8 @@ export interface WatchStages {
   fold(commits: readonly CommitName[] | null): Promise<number | null>;
   /** Makes the provisional bills of the running month and of every month that changed after snapshot `since`. Null: an empty warehouse. */
   refresh(since: number): Promise<{ readonly snapshot: number; readonly bills: readonly RefreshedBill[] } | null>;
+  /** Merges small data files of quiet days, and deletes those that nothing names any more. */
+  tidy(): Promise<Tidied>;
 }
 
 export interface EachObject {
@@ -59,6 +68,8 @@ export interface WatchOptions {
   readonly settleMs: number;
   readonly foldMs: number;
   readonly billMs: number;
+  /** From one compaction and collection to the next. */
+  readonly tidyMs: number;
   /** One pass of everything that is due. */
   readonly once: boolean;
 }
@@ -78,6 +89,8 @@ export interface CycleReport {
   /** Made in this cycle. */
   snapshot: number | null;
   bills: readonly RefreshedBill[];
+  /** Null when it was not due. */
+  tidied: Tidied | null;
   readonly failed: { name: string; error: string }[];
   readonly faults: { stage: StageName; error: string }[];
 }
@@ -108,6 +121,7 @@ export class Watch {
   private foldState: WatchState['fold'] = null;
   private billState: WatchState['bill'];
   private billedByThis = false;
+  private tidyState: { readonly at_ms: number } | null;
 
   constructor(stages: WatchStages, world: WatchWorld, options: WatchOptions) {
     this.stages = stages;
@@ -117,6 +131,7 @@ export class Watch {
     const former = world.former?.state ?? null;
     this.billState = former?.bill ?? null;
     this.foldState = former?.fold ?? null;
+    this.tidyState = former?.tidy ?? null;
     this.okAtMs = former?.ok_at_ms ?? null;
     const { settleMs, once } = options;
     // A pass of its own cannot wait for a second pause.
@@ -149,6 +164,7 @@ export class Watch {
     }
     await this.fold(report, 0);
     if (!stop.aborted && isDue(this.billState?.at_ms ?? null, this.options.billMs, this.now())) await this.bill(report);
+    if (!stop.aborted) await this.tidy(report);
     this.finish(report, this.now());
     return report;
   }
@@ -161,6 +177,8 @@ export class Watch {
     if (isDue(this.listedAllAtMs, this.options.billMs, this.now())) this.pending = null;
     await this.fold(report, this.options.foldMs);
     if (!stop.aborted && this.isBillDue()) await this.bill(report);
+    // Bills come before order: the first time too.
+    if (!stop.aborted && this.billedByThis && !this.backlog) await this.tidy(report);
     this.finish(report);
     return report;
   }
@@ -273,6 +291,14 @@ export class Watch {
     });
   }
 
+  private async tidy(report: CycleReport): Promise<void> {
+    if (!isDue(this.tidyState?.at_ms ?? null, this.options.tidyMs, this.now())) return;
+    await this.guarded('tidy', report, async () => {
+      report.tidied = await this.stages.tidy();
+      this.tidyState = { at_ms: this.now() };
+    });
+  }
+
   /** Runs the stage unless it waits after a failure. False when it failed now. */
   private async guarded(stage: StageName, report: CycleReport, work: () => Promise<void>): Promise<boolean> {
     const earlier = this.faults.get(stage) ?? null;
@@ -316,6 +342,7 @@ export class Watch {
       faults: [...this.faults].map(([stage, retry]) => ({ stage, ...retry })),
       fold: this.foldState,
       bill: this.billState,
+      tidy: this.tidyState,
     });
   }
 
@@ -335,6 +362,7 @@ export class Watch {
       waiting: this.waiting,
       snapshot: null,
       bills: [],
+      tidied: null,
       failed: [],
       faults: [],
     };

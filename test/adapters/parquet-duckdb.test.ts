@@ -48,7 +48,7 @@ async function roundTrip(
       spools.map((spool) => spool.finish()).filter((spooled) => spooled !== null),
       ORIGIN,
     );
-    const files = written.map(({ file }, index) => ({ dataset: 'token_usage', file, foldOrder: index }));
+    const files = written.map(({ file }, index) => ({ dataset: 'token_usage', file, objectId: ORIGIN.object_id, foldOrder: index }));
     const warehouse = await duckdbWarehouse({
       dataDirectory: folder,
       workDirectory: folder,

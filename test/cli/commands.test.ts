@@ -264,6 +264,8 @@ describe('help', () => {
     ['export'],
     ['query'],
     ['shell'],
+    ['compact'],
+    ['collect'],
     ['doctor'],
   ];
 

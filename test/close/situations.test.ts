@@ -32,36 +32,44 @@ interface Situation {
 
 const FOLDER = join(import.meta.dirname, 'situations');
 
-describe('situations', { concurrency: 2 }, () => {
-  for (const name of readdirSync(FOLDER).sort()) {
-    test(name, async () => {
-      const folder = join(FOLDER, name);
-      const { why, steps } = JSON.parse(readFileSync(join(folder, 'steps.json'), 'utf8')) as Situation;
-      const centre = livingCentre(folder);
-      const actualFile = join(folder, 'actual.json');
-      rmSync(actualFile, { force: true });
-      const actual: Step[] = [];
-      try {
-        for (const step of steps) {
-          const { gives: _expected, ...todo } = step;
-          const gives = await done(centre, todo);
-          actual.push(gives === undefined ? todo : { ...todo, gives });
-        }
-        assert.ok(why.length > 0, 'steps.json says why');
-        assert.ok(
-          steps.some(({ gives }) => gives !== undefined),
-          'something is expected',
-        );
-        assert.deepEqual(actual, steps);
-      } catch (error) {
-        writeFileSync(actualFile, `${JSON.stringify({ why, steps: actual }, null, 1)}\n`);
-        throw error;
-      } finally {
-        centre.remove();
+for (const isTidied of [false, true])
+  describe(isTidied ? 'the same, compacted and collected after each step' : 'situations', { concurrency: 2 }, () => {
+    for (const name of readdirSync(FOLDER).sort()) test(name, () => situation(name, isTidied));
+  });
+
+async function situation(name: string, isTidied: boolean): Promise<void> {
+  const folder = join(FOLDER, name);
+  const { why, steps } = JSON.parse(readFileSync(join(folder, 'steps.json'), 'utf8')) as Situation;
+  const centre = livingCentre(folder);
+  const actualFile = join(folder, 'actual.json');
+  rmSync(actualFile, { force: true });
+  const actual: Step[] = [];
+  try {
+    let [merged, deleted] = [0, 0];
+    for (const step of steps) {
+      const { gives: _expected, ...todo } = step;
+      const gives = await done(centre, todo);
+      if (isTidied) {
+        const tidied = await centre.tidy();
+        merged += tidied.merged;
+        deleted += tidied.deleted;
       }
-    });
+      actual.push(gives === undefined ? todo : { ...todo, gives });
+    }
+    assert.ok(why.length > 0, 'steps.json says why');
+    assert.ok(
+      steps.some(({ gives }) => gives !== undefined),
+      'something is expected',
+    );
+    assert.deepEqual(actual, steps);
+    if (isTidied) assert.ok(merged > 0 && deleted > 0, `${merged} files merged, ${deleted} deleted`);
+  } catch (error) {
+    writeFileSync(actualFile, `${JSON.stringify({ why, steps: actual }, null, 1)}\n`);
+    throw error;
+  } finally {
+    centre.remove();
   }
-});
+}
 
 async function done(centre: LivingCentre, step: Step): Promise<unknown> {
   try {

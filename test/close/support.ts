@@ -1,14 +1,18 @@
 /** A small centre that lives through months: files land, months are closed, corrected, verified. Everything real, on a temporary disk. */
+import assert from 'node:assert/strict';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { type CloseOptions, type CloseOutcome, closeCentre } from '../../functions/cli/close.ts';
+import { collectCentre } from '../../functions/cli/collect.ts';
+import { compactCentre } from '../../functions/cli/compact.ts';
 import { ingestInto } from '../../functions/cli/ingest.ts';
 import { type Centre, landedObjects, openCentre, openEngineAt, trustedKey } from '../../functions/cli/wiring.ts';
 import { type VerifyReport, verifyMonth } from '../../functions/close/verify.ts';
 import { touchAll } from '../support/centre.ts';
 
 const BASE = join(import.meta.dirname, 'centre');
+const DAY_MS = 86_400_000;
 /** Every month of the situations is over. */
 export const NOW_MS = Date.parse('2026-06-01T00:00:00Z');
 /** Last-modified instant of what lands. */
@@ -24,6 +28,8 @@ export interface LivingCentre {
   use(from: string, to: string): void;
   close(period: string, options?: CloseOptions): Promise<CloseOutcome>;
   verify(period: string): Promise<VerifyReport>;
+  /** Compacts every data file and, a month later, collects everything that may be collected. Returns how many files were merged and deleted. */
+  tidy(): Promise<{ readonly merged: number; readonly deleted: number }>;
   remove(): void;
 }
 
@@ -59,6 +65,13 @@ export function centreIn(directory: string, situation: string | null): LivingCen
       return await verifyMonth(centre.store, period, trustedKey(centre, null), (files, prelude) =>
         openEngineAt(centre, files, { prelude }),
       );
+    },
+    tidy: async () => {
+      const later = (days: number): Centre => ({ ...open(), clock: { now: () => Date.now() + days * DAY_MS } });
+      const { groups } = await compactCentre(later(3), { minFiles: 1 });
+      const { garbage } = await collectCentre(later(33));
+      assert.ok(groups.every(({ outcome }) => outcome === 'compacted'));
+      return { merged: groups.reduce((sum, { files }) => sum + files, 0), deleted: garbage.length };
     },
     remove: () => rmSync(directory, { recursive: true, force: true }),
   };

@@ -5,13 +5,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { orderCorrection } from '../../functions/cli/correct.ts';
-import { withSession } from '../../functions/cli/session.ts';
-import { issuedLines, readBillObject } from '../../functions/close/bill-object.ts';
-import { readSignedBill } from '../../functions/close/statement.ts';
 import { KashiError } from '../../functions/domain/errors.ts';
-import { Rational } from '../../functions/domain/money.ts';
-import { defineModels } from '../../functions/warehouse/run.ts';
 import { type LivingCentre, livingCentre } from './support.ts';
+import { issuedFor, ratedAfresh } from './telescoped.ts';
 
 const MONTHS = ['2025-10', '2025-11', '2025-12', '2026-01'] as const;
 const DAY_MS = 86_400_000;
@@ -79,48 +75,6 @@ async function orderPrice(living: LivingCentre, price: string): Promise<void> {
   });
 }
 
-interface Sum {
-  amount: Rational;
-  quantity: Rational;
-}
-
-function add(sums: Map<string, Sum>, id: string, quantity: string, amount: string): void {
-  const sum = sums.get(id) ?? { amount: Rational.of(0n), quantity: Rational.of(0n) };
-  sums.set(id, { amount: sum.amount.add(Rational.of(amount)), quantity: sum.quantity.add(Rational.of(quantity)) });
-}
-
-function printed(sums: ReadonlyMap<string, Sum>): string[] {
-  return [...sums]
-    .map(([id, { amount, quantity }]) => `${id} ${quantity.toFixed(6)} ${amount.toFixed(2)}`)
-    .filter((text) => !text.endsWith(' 0.000000 0.00'))
-    .sort();
-}
-
-async function issuedFor(living: LivingCentre, period: string): Promise<string[]> {
-  const { store } = living.open();
-  const sums = new Map<string, Sum>();
-  for (const month of MONTHS) {
-    const signed = await readSignedBill(store, month, null);
-    assert.ok(signed !== null);
-    for (const line of issuedLines(await readBillObject(store, signed.value.bill), period))
-      add(sums, line.corrects_line_id ?? line.line_id, line.quantity, line.amount);
-  }
-  return printed(sums);
-}
-
-/** The month, rated afresh by a warehouse that never closed anything. */
-async function ratedAfresh(living: LivingCentre, period: string): Promise<string[]> {
-  return await withSession(living.open(), period, async ({ warehouse, models }) => {
-    await defineModels(warehouse, models, ['bill_line']);
-    const sums = new Map<string, Sum>();
-    for (const [id, quantity, amount] of (
-      await warehouse.query('select line_id, cast(quantity as varchar), cast(amount as varchar) from bill_line')
-    ).rows)
-      add(sums, id ?? '', quantity ?? '0', amount ?? '0');
-    return printed(sums);
-  });
-}
-
 test('Σ issued over all bills = recomputed, line by line, for random late rows over four closes', { timeout: 600_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(story, async (told) => {
@@ -136,7 +90,8 @@ test('Σ issued over all bills = recomputed, line by line, for random late rows 
           assert.equal(outcome.state, 'closed', JSON.stringify(outcome.state === 'refused' ? outcome.hindrances : ''));
         }
         const unordered = told.order === null ? MONTHS.slice(0, 3) : (['2025-10'] as const);
-        for (const period of unordered) assert.deepEqual(await issuedFor(living, period), await ratedAfresh(living, period), period);
+        for (const period of unordered)
+          assert.deepEqual(await issuedFor(living, period, MONTHS), await ratedAfresh(living, period), period);
         assert.equal((await living.verify('2026-01')).problem, null);
       } finally {
         living.remove();

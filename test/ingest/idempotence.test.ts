@@ -17,6 +17,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { ingestInto } from '../../functions/cli/ingest.ts';
+import { landedObjects } from '../../functions/cli/wiring.ts';
 import { newestSnapshot, type Snapshot, verifyChain } from '../../functions/ledger/snapshot.ts';
 import { LAUNCH } from '../cli/run.ts';
 import { type TestCentre, testCentre } from '../support/centre.ts';
@@ -100,6 +102,35 @@ describe('the same content again', () => {
       const { rows } = await warehouse.query('select count(distinct native_id) from raw_token_usage');
       assert.deepEqual(rows, [[String(475 + 100 + 5)]]);
     });
+  });
+  it('an attempt that takes longer than a day commits nothing: its files may be taken for garbage; the next one does', async () => {
+    land('day-5/slow.jsonl', rowsFile(9000, 3));
+    const path = join(centre.directory, 'landing/day-5/slow.jsonl');
+    let nowMs = Date.now();
+    const clock = {
+      now: () => {
+        nowMs += 25 * 3_600_000;
+        return nowMs;
+      },
+    };
+    const before = await newestSnapshot(centre.centre.store);
+    const slow = { ...centre.centre, clock };
+    await assert.rejects(ingestInto(slow, [...landedObjects([path], slow)], {}, true), { code: 'conflict' });
+    assert.deepEqual(await newestSnapshot(centre.centre.store), before);
+    const { total } = await centre.ingest([path]);
+    assert.equal(total.valid, 3);
+  });
+  it('--reparse brings nothing back that counts as part of a grown file, here as a copy of its beginning', async () => {
+    // No natural key could tell the lines apart: what counts is the lines of the snapshot.
+    const totals = async (): Promise<unknown> => (await newestSnapshot(centre.centre.store))?.totals;
+    const copy = rowsFile(2000, 100);
+    land('day-4/copy-of-plain.jsonl', copy);
+    const before = await totals();
+    const path = join(centre.directory, 'landing/day-4/copy-of-plain.jsonl');
+    const { total } = await centre.ingest([path], { reparse: true });
+    assert.deepEqual([total.known, total.physical], [1, 0]);
+    assert.deepEqual(await totals(), before);
+    rmSync(path);
   });
   it('--reparse replaces rows by the same rows', async () => {
     const before = await state();

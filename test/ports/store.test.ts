@@ -35,7 +35,7 @@ for (const [name, newStore] of Object.entries(ADAPTERS)) {
       assert.equal(await store.putIfAbsent('data/a/1.bin', text('first')), 'created');
       assert.equal(await store.putIfAbsent('data/a/1.bin', text('second, longer')), 'exists');
       assert.deepEqual(await store.get('data/a/1.bin'), text('first'));
-      assert.deepEqual(await store.head('data/a/1.bin'), { key: 'data/a/1.bin', bytes: 5 });
+      assert.equal((await store.head('data/a/1.bin'))?.bytes, 5);
     });
 
     test('absent objects and folders are null, in a new store too', async () => {
@@ -50,11 +50,24 @@ for (const [name, newStore] of Object.entries(ADAPTERS)) {
       }
     });
 
+    test('an object has the date of its writing: whoever asks, and whoever tries to write it again', async () => {
+      const store = newStore();
+      const startedAtMs = Date.now();
+      await store.putIfAbsent('data/dated', text('x'));
+      const head = await store.head('data/dated');
+      assert.ok(head !== null && Number.isSafeInteger(head.lastModifiedMs));
+      // A file system's clock may lag behind by one of its ticks.
+      assert.ok(head.lastModifiedMs > startedAtMs - 60_000, `${head.lastModifiedMs} is long before ${startedAtMs}`);
+      await store.putIfAbsent('data/dated', text('y'));
+      for await (const info of store.list('data/')) assert.deepEqual(info, head);
+      assert.deepEqual(await store.head('data/dated'), head);
+    });
+
     test('an empty object exists', async () => {
       const store = newStore();
       await store.putIfAbsent('empty', text(''));
       assert.deepEqual(await store.get('empty'), text(''));
-      assert.deepEqual(await store.head('empty'), { key: 'empty', bytes: 0 });
+      assert.equal((await store.head('empty'))?.bytes, 0);
     });
 
     test('eight writers at once: exactly one creates, and its bytes stand', async () => {

@@ -8,7 +8,14 @@ import { type CycleReport, Watch, type WatchOptions, type WatchStages } from '..
 import { recordOf } from '../ledger/records.ts';
 
 const MINUTE = 60_000;
-const OPTIONS: WatchOptions = { cycleMs: 5_000, settleMs: 10_000, foldMs: MINUTE, billMs: 60 * MINUTE, once: false };
+const OPTIONS: WatchOptions = {
+  cycleMs: 5_000,
+  settleMs: 10_000,
+  foldMs: MINUTE,
+  billMs: 60 * MINUTE,
+  tidyMs: 24 * 60 * MINUTE,
+  once: false,
+};
 
 interface Bench {
   /** What happened: [seconds since the start, what]. */
@@ -85,6 +92,11 @@ function bench(
       fail('bill');
       say(`bill since ${since}`);
       return { snapshot, bills: [] };
+    },
+    tidy: async () => {
+      fail('tidy');
+      say('tidy');
+      return { merged: 3, deleted: 2, deleted_bytes: 20 };
     },
   };
   const watch = (): Watch =>
@@ -173,6 +185,43 @@ describe('the schedule', () => {
       only(one.log, /in |fold \d/).map(([, what]) => what),
       ['in slow0', 'in slow1', 'fold 2', 'in slow2', 'in slow3', 'fold 2', 'in slow4', 'fold 1'],
     );
+  });
+
+  it('tidies up after the first bill and then once a day, whichever watcher did it last', async () => {
+    const one = bench({ cycleMs: 10 * MINUTE });
+    await one.run(49 * 3_600);
+    assert.deepEqual(only(one.log, /tidy/), [
+      [0, 'tidy'],
+      [24 * 3_600, 'tidy'],
+      [48 * 3_600, 'tidy'],
+    ]);
+    assert.equal(one.log.findIndex(([, what]) => what === 'tidy') > one.log.findIndex(([, what]) => what.startsWith('bill')), true);
+    assert.deepEqual(
+      one.reports.flatMap(({ tidied }) => (tidied === null ? [] : [tidied])),
+      Array.from({ length: 3 }, () => ({ merged: 3, deleted: 2, deleted_bytes: 20 })),
+    );
+    const state = one.states.at(-1)!;
+    const hoursAgo = (hours: number): WatchState => ({ ...state, tidy: { at_ms: 1e12 - hours * 60 * MINUTE } });
+    const early = bench({ once: true }, { state: hoursAgo(23), died: false });
+    await early.run(60);
+    assert.deepEqual(only(early.log, /tidy/), []);
+    const late = bench({ once: true }, { state: hoursAgo(24), died: false });
+    await late.run(60);
+    assert.equal(only(late.log, /tidy/).length, 1);
+  });
+
+  it('a fault while tidying up keeps nothing else waiting', async () => {
+    const one = bench();
+    one.landing.set('a', 0);
+    one.broken.add('tidy');
+    await one.run(3_700);
+    assert.equal(only(one.log, /^tidy$/).length, 0);
+    assert.ok(only(one.log, /tidy fails/).length > 2);
+    assert.deepEqual(
+      only(one.log, /in |bill/).map(([, what]) => what),
+      ['in a', 'bill since 0', 'bill since 1'],
+    );
+    assert.equal(one.states.at(-1)?.faults[0]?.stage, 'tidy');
   });
 
   it('reads nothing that is noted as committed, unless the configuration reads it in another way', async () => {
@@ -308,7 +357,7 @@ describe('a new process', () => {
 });
 
 describe('one pass', () => {
-  it('waits once for files that may be written still, folds, and bills when the hour is over', async () => {
+  it('waits once for files that may be written still, folds, bills when the hour is over, and tidies up when the day is', async () => {
     const one = bench({ once: true });
     one.landing.set('a', 0).set('late', 9_000);
     const report = await one.run(1e6);
@@ -316,6 +365,7 @@ describe('one pass', () => {
       [10, 'in a'],
       [10, 'fold 1'],
       [10, 'bill since 0'],
+      [10, 'tidy'],
     ]);
     assert.deepEqual([report.committed, report.snapshot, report.waiting], [1, 1, 1]);
   });
@@ -333,7 +383,8 @@ describe('one pass', () => {
       failing: [],
       faults: [],
     };
-    const state: WatchState = { ...former, fold: { snapshot: 1, at_ms: 1e12 - 1 }, bill: { snapshot: 1, at_ms: 1e12 - 59 * MINUTE } };
+    const tidy = { at_ms: 1e12 - 23 * 60 * MINUTE };
+    const state: WatchState = { ...former, tidy, fold: { snapshot: 1, at_ms: 1e12 - 1 }, bill: { snapshot: 1, at_ms: 1e12 - 59 * MINUTE } };
     const one = bench({ once: true }, { state, died: false }, ['a']);
     one.landing.set('a', 0);
     await one.run(1e6);

@@ -1,0 +1,94 @@
+/** What a storm is: one hostile situation with its figures, on real parts, that counts what came of it. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Random } from '../../functions/generate/random.ts';
+
+export interface StormOptions {
+  /** The form for npm test: the same rules on smaller figures. */
+  readonly small: boolean;
+  readonly seed: string;
+  readonly kills: number;
+  /** How long writers and sealers race. */
+  readonly writerSeconds: number;
+  readonly commits: number;
+}
+
+export interface Storm {
+  readonly name: string;
+  /** Row of RELIABILITY 4.4 (or 4.1) that it plays. */
+  readonly title: string;
+  figures(options: StormOptions): string;
+  /** What was counted, in words. Errors: AssertionError when a figure is not met, Skipped when this machine cannot play it. */
+  run(at: StormRun): Promise<string>;
+}
+
+export interface StormRun extends StormOptions {
+  /** A folder of its own, removed afterwards. */
+  readonly folder: string;
+  /** Streams with different names are independent. */
+  random(stream: string): Random;
+  /** How far it is, for a person who waits. */
+  note(text: string): void;
+}
+
+/** The machine lacks what a storm needs: it did not pass. */
+export class Skipped extends Error {}
+
+export interface StormResult {
+  readonly name: string;
+  readonly title: string;
+  readonly figures: string;
+  readonly counted: string;
+  readonly outcome: 'ok' | 'FAIL' | 'skipped';
+  readonly seconds: number;
+}
+
+export async function runStorm(storm: Storm, options: StormOptions, note: (text: string) => void = () => {}): Promise<StormResult> {
+  const folder = mkdtempSync(join(tmpdir(), `kashi-storm-${storm.name}-`));
+  const started = performance.now();
+  const ended = (outcome: StormResult['outcome'], counted: string): StormResult => ({
+    name: storm.name,
+    title: storm.title,
+    figures: storm.figures(options),
+    counted,
+    outcome,
+    seconds: (performance.now() - started) / 1000,
+  });
+  try {
+    const random = (stream: string): Random => new Random(options.seed, `${storm.name}/${stream}`);
+    return ended('ok', await storm.run({ ...options, folder, random, note }));
+  } catch (error) {
+    if (error instanceof Skipped) return ended('skipped', error.message);
+    return ended('FAIL', error instanceof Error ? (error.stack ?? error.message) : String(error));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** A copy in random order (Fisher–Yates). */
+export function shuffled<Item>(random: Random, items: readonly Item[]): Item[] {
+  const all = [...items];
+  for (let place = all.length - 1; place > 0; place--) {
+    const other = random.int(0, place);
+    [all[place], all[other]] = [all[other]!, all[place]!];
+  }
+  return all;
+}
+
+/** Runs so many workers side by side, each taking the next item until none is left. */
+export async function byWorkers<Item>(
+  workers: number,
+  items: readonly Item[],
+  act: (item: Item, worker: number) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  const work = async (_: unknown, worker: number): Promise<void> => {
+    while (next < items.length) await act(items[next++]!, worker);
+  };
+  await Promise.all(Array.from({ length: workers }, work));
+}
+
+export function grouped(n: number): string {
+  return String(n).replace(/\B(?=(\d{3})+$)/g, ',');
+}
