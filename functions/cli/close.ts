@@ -4,10 +4,10 @@ import { type Closed, closeMonth, type Refused } from '../close/close.ts';
 import { equationText } from '../close/equation.ts';
 import type { Hindrance } from '../close/gate.ts';
 import type { CloseCrashPoint, Gate } from '../close/judge.ts';
+import { settledGate } from '../close/settled.ts';
 import { closedMonths } from '../close/statement.ts';
 import { KashiError } from '../domain/errors.ts';
 import { periodOf } from '../domain/period.ts';
-import { fold } from '../ledger/fold.ts';
 import { reconcile } from '../ledger/reconcile.ts';
 import type { LandedObject } from '../ports.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
@@ -51,7 +51,6 @@ export type CloseOutcome = (Closed | Refused) & { readonly period: string; reado
 export async function closeCentre(centre: Centre, period: string, quiet: boolean, options: CloseOptions = {}): Promise<CloseOutcome> {
   const plan = await planOf(centre, period);
   const keyMade = await ensureKey(centre);
-  await fold(centre.store, centre.clock);
   const engine = { store: centre.store, warehouseDirectory: centre.warehouseDirectory };
   const notes = stepNotes(quiet);
   try {
@@ -66,7 +65,7 @@ export async function closeCentre(centre: Centre, period: string, quiet: boolean
         ...options,
       },
       plan,
-      await gateOf(centre, period),
+      await settledGate(centre.store, centre.clock, () => gateOf(centre, period)),
     );
     return { ...outcome, period, keyMade };
   } finally {

@@ -44,6 +44,8 @@ export interface CloseDependencies {
 export interface Gate {
   readonly facts: GateFacts;
   readonly hindrances: readonly Hindrance[];
+  /** The snapshot that it holds for; absent: whatever is the newest. */
+  readonly snapshot?: Snapshot;
 }
 
 export interface Judged {
@@ -64,7 +66,7 @@ export async function judgeCandidate(
   chain: readonly SignedBill[],
 ): Promise<Judged> {
   const { store, signer, clock } = dependencies;
-  const snapshot = await requireSnapshot(store);
+  const snapshot = gate.snapshot ?? (await requireSnapshot(store));
   const pin = await makePin(store, plan, snapshot, chain, gate.facts, clock.now(), signer.publicKey);
   const inputs = await resolveInputs(store, pin, plan.rules, signer.publicKey);
   const before = pin.previous === null ? null : await readPin(store, pin.previous.period);

@@ -1,5 +1,5 @@
 /** One value, one text: the JSON form that is hashed, stored and compared. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { assert } from './errors.ts';
 
 /**
@@ -24,12 +24,15 @@ function canonicalObject(value: unknown): string {
   assert(typeof value === 'object' && value !== null, `canonical JSON cannot hold a ${typeof value}`);
   const prototype: unknown = Object.getPrototypeOf(value);
   assert(prototype === Object.prototype || prototype === null, 'canonical JSON holds plain objects only');
+  const members = value as Readonly<Record<string, unknown>>;
+  let text = '';
   // The default sort is by UTF-16 code unit; localeCompare would depend on the machine.
-  const members = Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1));
-  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonicalJson(member)}`).join(',')}}`;
+  for (const name of Object.keys(members).sort())
+    text += `${text === '' ? '' : ','}${JSON.stringify(name)}:${canonicalJson(members[name])}`;
+  return `{${text}}`;
 }
 
 /** SHA-256 of bytes, or of the UTF-8 form of a text, as 64 lower-case hex digits. Example: `sha256Hex('')` → `e3b0c442…b855`. */
 export function sha256Hex(bytes: Uint8Array | string): string {
-  return createHash('sha256').update(bytes).digest('hex');
+  return hash('sha256', bytes, 'hex');
 }

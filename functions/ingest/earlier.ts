@@ -6,11 +6,13 @@
 import { type CommitRecord, contentId, currentGeneration, readCommit } from '../ledger/commit.ts';
 import type { CommitName } from '../ledger/fold.ts';
 import { newestSnapshot, snapshotCommits } from '../ledger/snapshot.ts';
-import type { Clock, LandedObject, ObjectStore } from '../ports.ts';
+import type { LandedObject, ObjectStore } from '../ports.ts';
 import { type HeldContent, release } from './release.ts';
 
 /** What stands between a log's name and the number or date that a rotation adds. */
 const ROTATION_MARKS = '.-_~@';
+/** A log that a rotation numbers: what was usage.log.1 is usage.log.2 after the next one. */
+const NUMBERED = /^(.*[^/]\.)([1-9]\d{0,2})$/s;
 
 /** Contents by the name under which they landed. About 300 bytes each. */
 export class EarlierContents {
@@ -30,18 +32,24 @@ export class EarlierContents {
   }
 
   /**
-   * Smaller contents that landed under this name, or under one that a rotation lengthens by a mark and more, in the same folder.
-   * Example: usage.log.1 and usage.log-20261120 may continue usage.log; part-10 does not continue part-1.
+   * Smaller contents that landed under this name, or under one that a rotation turns into it, in the same folder: lengthened by a mark and more, or
+   * with a lower number. Example: usage.log.2 and usage.log-20261120 may continue usage.log, and usage.log.2 usage.log.1; part-10 does not continue part-1.
    */
   of({ name, bytes }: Pick<LandedObject, 'name' | 'bytes'>): { readonly name: string; readonly content: HeldContent }[] {
-    const found: { name: string; content: HeldContent }[] = [];
-    for (let end = name.lastIndexOf('/') + 2; end <= name.length; end++) {
-      if (end < name.length && !ROTATION_MARKS.includes(name[end]!)) continue;
-      const former = name.slice(0, end);
-      for (const content of this.byName.get(former) ?? []) if (content.bytes < bytes) found.push({ name: former, content });
-    }
-    return found;
+    return formerNames(name).flatMap((former) =>
+      (this.byName.get(former) ?? []).filter((content) => content.bytes < bytes).map((content) => ({ name: former, content })),
+    );
   }
+}
+
+/** Names that a log may have had before it had this one. */
+function formerNames(name: string): string[] {
+  const names: string[] = [];
+  for (let end = name.lastIndexOf('/') + 2; end <= name.length; end++)
+    if (end === name.length || ROTATION_MARKS.includes(name[end]!)) names.push(name.slice(0, end));
+  const [, log = '', number = ''] = NUMBERED.exec(name) ?? [];
+  for (let former = Number(number) - 1; former >= 0; former--) names.push(`${log}${former}`);
+  return names;
 }
 
 /** Everything that the newest snapshot holds. */
@@ -55,7 +63,6 @@ export async function earlierContents(store: ObjectStore): Promise<EarlierConten
 /** Releases every earlier content with which the object that `read` stands for begins; gives the commits. Repeating it changes nothing. */
 export async function releaseBeginnings(
   store: ObjectStore,
-  clock: Clock,
   object: LandedObject,
   read: CommitRecord,
   all: EarlierContents,
@@ -63,7 +70,7 @@ export async function releaseBeginnings(
   const released: CommitName[] = [];
   if (read.kind === 'data') {
     for (const { name, content } of await beginnings(object, all.of(object))) {
-      if (content.cid !== read.cid && (await stands(store, content.cid))) released.push(await release(store, clock, read, content));
+      if (content.cid !== read.cid && (await stands(store, content.cid))) released.push(await release(store, read, content));
       all.remove(name, content.cid);
     }
   }

@@ -105,8 +105,8 @@ async function conclude(
     // First, and also when it was known (another ingest may have committed it): the file may be rotated away from under what follows.
     all.add(record);
     const released = [
-      ...(await releaseHeld(store, clock, object, record, heldContents)),
-      ...(await releaseBeginnings(store, clock, object, record, all)),
+      ...(await releaseHeld(store, object, record, heldContents)),
+      ...(await releaseBeginnings(store, object, record, all)),
     ];
     await markSeen(store, object, cid);
     return { name: object.name, bytes: object.bytes, outcome, record, released };

@@ -2,10 +2,9 @@
  * A content that was held under one source name (or none) and is read under another has two content ids. Once it is read, the
  * held one is released: a next generation that holds nothing, so that a mended file does not stop a close for ever.
  */
-import { PARSER_VERSION } from '../contract.ts';
 import { type CommitRecord, commit, contentId, currentGeneration } from '../ledger/commit.ts';
 import type { CommitName } from '../ledger/fold.ts';
-import type { Clock, LandedObject, ObjectStore } from '../ports.ts';
+import type { LandedObject, ObjectStore } from '../ports.ts';
 import { NO_LINES } from './attempt.ts';
 
 /** A held commit of the newest snapshot. */
@@ -25,7 +24,6 @@ export async function hashObject(object: LandedObject, source: string): Promise<
 /** Releases every held content whose bytes are those that `read` has committed as data; gives the commits. Repeating it changes no number. */
 export async function releaseHeld(
   store: ObjectStore,
-  clock: Clock,
   object: LandedObject,
   read: CommitRecord,
   all: readonly HeldContent[],
@@ -35,35 +33,30 @@ export async function releaseHeld(
   for (const held of all) {
     if (held.bytes !== object.bytes || held.source === read.source) continue;
     if ((await hashObject(object, held.source)) !== held.cid) continue;
-    released.push(await release(store, clock, read, held));
+    released.push(await release(store, read, held));
   }
   return released;
 }
 
-/** Commits the next generation of a content, which is empty: its lines count as part of `read`. */
-export async function release(
-  store: ObjectStore,
-  clock: Clock,
-  read: CommitRecord,
-  content: Pick<HeldContent, 'cid' | 'source'>,
-): Promise<CommitName> {
+/** Commits the next generation of a content, which is empty: its lines count as part of `read`. Whoever releases it for `read` writes the same bytes. */
+export async function release(store: ObjectStore, read: CommitRecord, content: Pick<HeldContent, 'cid' | 'source'>): Promise<CommitName> {
   const generation = ((await currentGeneration(store, content.cid)) ?? 0) + 1;
-  await commit(store, { ...emptied(read, content), generation, committed_at_ms: clock.now() });
+  await commit(store, { ...emptied(read, content), generation });
   return { cid: content.cid, generation };
 }
 
-/** The record of a content of which nothing is left to read; its attempt is that of the reading that released it. */
-function emptied(
-  read: CommitRecord,
-  { cid, source }: Pick<HeldContent, 'cid' | 'source'>,
-): Omit<CommitRecord, 'generation' | 'committed_at_ms'> {
-  const { object, config_hash, attempt } = read;
+/**
+ * The record of a content of which nothing is left to read. Its attempt, parser and instant are those of the reading that released it, so that two
+ * processes that find this reading at the same time do not contradict each other.
+ */
+function emptied(read: CommitRecord, { cid, source }: Pick<HeldContent, 'cid' | 'source'>): Omit<CommitRecord, 'generation'> {
+  const { object, config_hash, parser_version, attempt, committed_at_ms } = read;
   return {
     kind: 'data',
     cid,
     source,
     object,
-    parser_version: PARSER_VERSION,
+    parser_version,
     config_hash,
     attempt,
     lines: { ...NO_LINES, newlines: 0 },
@@ -71,5 +64,6 @@ function emptied(
     reasons: {},
     hold: null,
     files: [],
+    committed_at_ms,
   };
 }

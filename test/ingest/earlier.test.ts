@@ -96,6 +96,26 @@ describe('rows without a natural key count once', () => {
   });
 });
 
+describe('a rotated log', () => {
+  it('that its program still wrote to, and that was rotated once more before it was read again, counts once', async () => {
+    writeFileSync(path('usage.log.1'), rows(0, 3));
+    await ingest();
+    appendFileSync(path('usage.log.1'), rows(3, 4));
+    renameSync(path('usage.log.1'), path('usage.log.2'));
+    await ingest();
+    assert.deepEqual(await state(), { numbers: '0 1 2 3', physical: 4, quarantined: 0, held: 0 });
+  });
+
+  it('of another name, or with a higher number, is another log', async () => {
+    for (const name of ['usage.log.2', 'audit.log.1', 'part2']) writeFileSync(path(name), rows(0, 1));
+    await ingest();
+    for (const name of ['usage.log.1', 'audit.log-2', 'part3']) writeFileSync(path(name), rows(0, 2));
+    await ingest();
+    // Contents, not names, are counted: one of one row and one of two.
+    assert.equal((await state()).numbers, '0 0 1');
+  });
+});
+
 describe('a log is rotated at the worst moment of a watcher', () => {
   /** Does this once, right after the next commit is stored. */
   let afterCommit: (() => void) | null = null;

@@ -1,15 +1,18 @@
 /** Who works in a simulated centre. Each runs the project's own modules over the store of its process. */
 import { closeMonth } from '../../functions/close/close.ts';
 import type { Hindrance } from '../../functions/close/gate.ts';
+import { putOrder } from '../../functions/close/order.ts';
 import { pinnedSnapshots } from '../../functions/close/pinned-snapshots.ts';
+import { storeRules } from '../../functions/close/rules.ts';
+import { settledGate } from '../../functions/close/settled.ts';
 import { sha256Hex } from '../../functions/domain/canonical-json.ts';
 import { KashiError } from '../../functions/domain/errors.ts';
 import { type EarlierContents, earlierContents } from '../../functions/ingest/earlier.ts';
 import { type IngestDependencies, type IngestOutcome, ingestObject, type Reading } from '../../functions/ingest/ingest-object.ts';
 import { DEFAULT_LIMITS } from '../../functions/ingest/limits.ts';
 import type { HeldContent } from '../../functions/ingest/release.ts';
-import { collect } from '../../functions/ledger/collect.ts';
-import { compact } from '../../functions/ledger/compact.ts';
+import { type CollectReport, collect } from '../../functions/ledger/collect.ts';
+import { type CompactReport, compact } from '../../functions/ledger/compact.ts';
 import { fold } from '../../functions/ledger/fold.ts';
 import { objectIdOf, seenKey, utcDay } from '../../functions/ledger/keys.ts';
 import { patientReads } from '../../functions/ledger/patient.ts';
@@ -20,7 +23,7 @@ import { errorText } from '../../functions/watch/retry.ts';
 import type { WatchState } from '../../functions/watch/state.ts';
 import { type EachObject, type ObjectResult, Watch, type WatchStages } from '../../functions/watch/watch.ts';
 import type { Centre } from './centre.ts';
-import { monthBounds, planOf, SIGNER } from './months.ts';
+import { monthBounds, planOf, rulesOfPrice, SIGNER } from './months.ts';
 import type { SimProcess } from './process.ts';
 import type { Message } from './queue.ts';
 import { openRater } from './rater.ts';
@@ -33,7 +36,7 @@ async function ingestDependencies({ world }: Centre, process: SimProcess): Promi
     store: process.store,
     writer: world.writer,
     pool: world.pool,
-    clock: world.clock,
+    clock: process.clock,
     limits: DEFAULT_LIMITS,
     newAttempt: () => world.newName('a'),
     reparse: false,
@@ -93,45 +96,41 @@ export async function reconciler(centre: Centre, process: SimProcess): Promise<v
 
 /** A parser fix: what is committed is read again. */
 export async function reparser(centre: Centre, process: SimProcess): Promise<void> {
-  const { world, landing, plan } = centre;
+  const { landing, plan } = centre;
   const all = landing.listing((what) => process.point(what));
   if (all.length === 0) return;
-  const object = plan.pick(all);
-  await world.attempt(process, () => ingestOne(centre, process, object, true));
+  await reparseObject(centre, process, plan.pick(all));
 }
 
-export async function sealer(centre: Centre, process: SimProcess, everything: boolean): Promise<void> {
-  const { world } = centre;
-  const days = [0, 1, 2].map((ago) => utcDay(world.now() - ago * DAY_MS));
-  await world.attempt(process, () => fold(process.store, world.clock, everything ? {} : { since: days }));
+export async function reparseObject(centre: Centre, process: SimProcess, object: LandedObject): Promise<void> {
+  await ingestOne(centre, process, object, true);
 }
 
-export async function compactor({ world }: Centre, process: SimProcess): Promise<void> {
-  await world.attempt(process, () =>
-    compact(process.store, world.clock, world.merger, { newAttempt: () => world.newName('c'), minFiles: 2 }),
-  );
+export async function sealer({ store, clock }: SimProcess, everything: boolean): Promise<void> {
+  const days = [0, 1, 2].map((ago) => utcDay(clock.now() - ago * DAY_MS));
+  await fold(store, clock, everything ? {} : { since: days });
 }
 
-export async function collector({ world }: Centre, process: SimProcess): Promise<void> {
+export async function compactor({ world }: Centre, { store, clock }: SimProcess): Promise<CompactReport> {
+  return await compact(store, clock, world.merger, { newAttempt: () => world.newName('c'), minFiles: 2 });
+}
+
+export async function collector({ world }: Centre, { store, clock }: SimProcess): Promise<CollectReport> {
   const { noGrace, ignorePins } = world.mutation;
-  await world.attempt(process, () =>
-    collect(process.store, world.clock, {
-      pinned: ignorePins === true ? async () => [] : (store) => pinnedSnapshots(store),
-      ...(noGrace === true ? { graceMs: 0 } : {}),
-    }),
-  );
+  return await collect(store, clock, {
+    pinned: ignorePins === true ? async () => [] : pinnedSnapshots,
+    ...(noGrace === true ? { graceMs: 0 } : {}),
+  });
 }
 
 /** Takes a snapshot and reads every row through it; what it finds must be what the snapshot says (I8). */
 export async function reader({ world }: Centre, process: SimProcess): Promise<void> {
   const store = patientReads(process.store);
-  await world.attempt(process, async () => {
-    const snapshot = await newestSnapshot(store);
-    if (snapshot === null) return;
-    const stated = snapshot.datasets.token_usage?.rows ?? 0;
-    const found = world.mutation.readersGlob === true ? await globbedRows(store) : await snapshotRows(store, snapshot);
-    if (found !== stated) world.fail(`I8: a reader of snapshot ${snapshot.n} saw ${found} rows, and it holds ${stated}`);
-  });
+  const snapshot = await newestSnapshot(store);
+  if (snapshot === null) return;
+  const stated = snapshot.datasets.token_usage?.rows ?? 0;
+  const found = world.mutation.readersGlob === true ? await globbedRows(store) : await snapshotRows(store, snapshot);
+  if (found !== stated) world.fail(`I8: a reader of snapshot ${snapshot.n} saw ${found} rows, and it holds ${stated}`);
 }
 
 async function snapshotRows(store: ObjectStore, snapshot: Parameters<typeof snapshotFiles>[1]): Promise<number> {
@@ -166,13 +165,30 @@ export async function closer(centre: Centre, process: SimProcess): Promise<void>
   for (let turns = 0; turns < 24; turns += 1) {
     const period = centre.nextMonth();
     if (monthBounds(period).endMs > world.now()) return;
-    const went = await world.attempt(process, async () => {
-      const refused = await closeOne(centre, process, period);
-      if (refused !== null) throw new KashiError('conflict', `refused: ${refused}`);
-    });
+    const refused = await closeOne(centre, process, period);
     // Whoever closes looks again: what was in the way may be gone.
-    if (!went) throw new TransientStoreError(`close of ${period} did not end well`);
+    if (refused !== null) throw new KashiError('conflict', `${period} is refused: ${refused}`);
   }
+}
+
+/** Somebody orders a closed month to be rated again at another price, as `kashi correct` does. */
+export async function orderer(centre: Centre, { store, clock }: SimProcess): Promise<void> {
+  const { plan } = centre;
+  const period = centre.closedMonths().at(-plan.int(1, 3));
+  if (period === undefined) return;
+  const rules = rulesOfPrice(period, plan.int(1, 3));
+  await storeRules(store, rules);
+  const { ratesSha256: rates, sqlSha256: sql } = rules;
+  const order = {
+    period,
+    cause: 'rerate',
+    reason: 'another price',
+    ordered_by: 'somebody',
+    ordered_at_ms: clock.now(),
+    rates,
+    sql,
+  } as const;
+  await putOrder(patientReads(store), SIGNER, order);
 }
 
 /** Null when the month is closed; else what is in the way. */
@@ -180,17 +196,20 @@ async function closeOne(centre: Centre, process: SimProcess, period: string): Pr
   const { world } = centre;
   const { store } = process;
   // An empty warehouse has nothing to close.
-  if ((await fold(store, world.clock)) === null) return 'empty';
+  if ((await newestSnapshot(patientReads(store))) === null && (await fold(store, process.clock)) === null) return 'empty';
+  const gate = await settledGate(patientReads(store), process.clock, () => gateOf(centre, process));
+  const read = readerOf(store);
   const outcome = await closeMonth(
     {
       store: patientReads(store),
       signer: SIGNER,
-      clock: world.clock,
-      openEngine: (files) => openRater(files, readerOf(store), raterOptions(centre, false)),
-      openTwin: (files) => openRater(files, readerOf(store), raterOptions(centre, true)),
+      clock: process.clock,
+      openEngine: (files) => openRater(files, read, raterOptions(centre, false)),
+      openTwin: (files) => openRater(files, read, raterOptions(centre, true)),
+      crash: (point) => process.reach(point),
     },
     planOf(period),
-    await gateOf(centre, process),
+    gate,
   );
   if (outcome.state === 'refused') {
     const wrong = outcome.hindrances.filter(({ subject }) => /^(equation|earlier|conflicts):/.test(subject));
@@ -243,7 +262,7 @@ export async function watcher(centre: Centre, process: SimProcess, forMs: number
   const watch = new Watch(
     watchStages(centre, process),
     {
-      clock: world.clock,
+      clock: process.clock,
       sleep: async (ms) => {
         await world.sleep(Math.max(1, ms));
         await process.point('sleep');
@@ -261,14 +280,14 @@ export async function watcher(centre: Centre, process: SimProcess, forMs: number
         if (text !== undefined && process.ageMs < 6 * DAY_MS && !/conflict|older|too old|took/.test(text)) world.fail(`watcher: ${text}`);
       },
     },
-    { cycleMs: 10_000, settleMs: 10_000, foldMs: 60_000, billMs: HOUR_MS, once: forMs === null },
+    { cycleMs: 10_000, settleMs: 10_000, foldMs: 60_000, billMs: HOUR_MS, tidyMs: DAY_MS, once: forMs === null },
   );
   await watch.run(stop.signal);
 }
 
 /** As functions/cli/watch-stages.ts puts them together, on this world's ports. */
 function watchStages(centre: Centre, process: SimProcess): WatchStages {
-  const { world, landing } = centre;
+  const { landing } = centre;
   const point = (what: string): Promise<void> => process.point(what);
   const { store } = process;
   let earlier: Promise<EarlierContents> | null = null;
@@ -292,8 +311,14 @@ function watchStages(centre: Centre, process: SimProcess): WatchStages {
         throw error;
       }
     },
-    fold: async (commits) => (await fold(store, world.clock, commits === null ? {} : { commits }))?.n ?? null,
+    fold: async (commits) => (await fold(store, process.clock, commits === null ? {} : { commits }))?.n ?? null,
     refresh: async () => null,
+    tidy: async () => {
+      const { groups } = await compactor(centre, process);
+      const { garbage } = await collector(centre, process);
+      const merged = groups.reduce((sum, { files, outcome }) => sum + (outcome === 'compacted' ? files : 0), 0);
+      return { merged, deleted: garbage.length, deleted_bytes: garbage.reduce((sum, { bytes }) => sum + bytes, 0) };
+    },
   };
 }
 

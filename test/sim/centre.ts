@@ -109,7 +109,8 @@ export class Centre {
     return this.land(`gw/corrected-${this.objects}.jsonl`, { usage: [...again, ...this.newLines(1, true)], blank: 0, bad: 0 });
   }
 
-  private land(name: string, lines: LandedLines): number {
+  /** Gives the number of the landed version. */
+  land(name: string, lines: LandedLines): number {
     const version = this.landing.put(name, lines, this.world.now());
     this.world.say(`producer       lands   ${name} (${lines.usage.length} rows)`);
     this.versionsLanded.push(version);
@@ -132,6 +133,8 @@ export class Centre {
       if (landing.hasLog(LOG) && plan.permille(350)) {
         landing.rotate(LOG);
         world.say(`producer       rotates ${LOG}`);
+        // A busy program fills the new file while somebody still reads what he believes to be the old one.
+        if (plan.permille(500)) landing.append(LOG, this.newLines(plan.int(2, 4), false), world.now());
         continue;
       }
       landing.append(LOG, this.newLines(plan.int(1, 2), false), world.now());

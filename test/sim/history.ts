@@ -1,5 +1,5 @@
 /** One seed: months of a centre in which everybody works at once and everything goes wrong, then calm, then the verdict. */
-import { closer, collector, compactor, reader, reconciler, reparser, sealer, watcher, worker } from './actors.ts';
+import { closer, collector, compactor, orderer, reader, reconciler, reparser, sealer, watcher, worker } from './actors.ts';
 import { Centre } from './centre.ts';
 import { monthBounds } from './months.ts';
 import type { Mutation } from './mutation.ts';
@@ -49,7 +49,7 @@ async function live(centre: Centre): Promise<void> {
   const { world, plan } = centre;
   world.weather = weatherOf(plan);
   world.say(`weather        ${JSON.stringify(world.weather)}`);
-  for (let bursts = plan.int(3, 5); bursts > 0; bursts -= 1) {
+  for (let bursts = plan.int(2, 5); bursts > 0; bursts -= 1) {
     burst(centre);
     await world.sleep(pauseMs(centre));
   }
@@ -71,13 +71,14 @@ function burst(centre: Centre): void {
   if (closes || plan.permille(400)) watch(centre, 10);
   for (let count = plan.int(1, 2); count > 0; count -= 1) {
     const everything = plan.permille(500);
-    begin(centre, 'sealer', 0, 20, 300, (process) => sealer(centre, process, everything));
+    begin(centre, 'sealer', 0, 20, 300, (process) => sealer(process, everything));
   }
   if (plan.permille(150)) begin(centre, 'reparser', 5, 25, 0, (process) => reparser(centre, process));
   if (plan.permille(400)) begin(centre, 'compactor', 0, 40, 300, (process) => compactor(centre, process));
   if (plan.permille(120)) begin(centre, 'compactor', 0, 40, 300, (process) => compactor(centre, process));
   if (plan.permille(400)) begin(centre, 'collector', 0, 40, 300, (process) => collector(centre, process));
   if (plan.permille(500)) begin(centre, 'reader', 0, 60, 0, (process) => reader(centre, process));
+  if (plan.permille(150)) begin(centre, 'orderer', 0, 40, 300, (process) => orderer(centre, process));
   if (closes) for (let count = plan.int(1, 2); count > 0; count -= 1) soon(centre, 40, 100, () => void closeUntilDone(centre));
 }
 
@@ -93,7 +94,7 @@ function begin(
   from: number,
   to: number,
   againPermille: number,
-  act: (process: SimProcess) => Promise<void>,
+  act: (process: SimProcess) => Promise<unknown>,
 ): void {
   const { world, plan } = centre;
   soon(centre, from, to, async () => {
@@ -141,14 +142,14 @@ async function settle(centre: Centre): Promise<void> {
   world.weather = CALM;
   // The longest stall is 20 days.
   await world.sleep(21 * DAY_MS);
-  const run = async (name: string, act: (process: SimProcess) => Promise<void>): Promise<void> => {
+  const run = async (name: string, act: (process: SimProcess) => Promise<unknown>): Promise<void> => {
     const ending = await world.start(name, act).ending;
     if (ending !== 'ended') world.fail(`${name} ${ending} although nothing went wrong`);
   };
   if (world.mutation.noReconciler !== true) await run('last reconciler', (process) => reconciler(centre, process));
   await run('last worker', (process) => worker(centre, process));
   await run('last watcher', (process) => watcher(centre, process, null));
-  await run('last sealer', (process) => sealer(centre, process, true));
+  await run('last sealer', (process) => sealer(process, true));
   await world.sleep(3 * DAY_MS);
   await run('last compactor', (process) => compactor(centre, process));
   // The month in which the last line landed is over.

@@ -27,20 +27,40 @@ export function monthBounds(period: string): { readonly startMs: number; readonl
   return { startMs: Date.UTC(year, month - 1), endMs: Date.UTC(year, month) };
 }
 
-const rules = new Map<string, Rules>();
+/** What a token costs unless an order says otherwise. */
+const FIRST_PRICE = 1;
 
-export function planOf(period: string): MonthPlan {
-  let own = rules.get(period);
+const rules = new Map<string, Rules>();
+const prices = new Map<string, bigint>();
+
+/** The rules of a month by which a token costs so much. */
+export function rulesOfPrice(period: string, price: number): Rules {
+  const name = `${period} ${price}`;
+  let own = rules.get(name);
   if (own === undefined) {
     const { startMs, endMs } = monthBounds(period);
-    const empty = Object.fromEntries((Object.keys(REFERENCE) as ReferenceName[]).map((name) => [name, []])) as unknown as ReferenceRows;
-    const reference = { ...empty, ref_period: [{ period, start_ms: startMs, end_ms: endMs }] };
+    const empty = Object.fromEntries((Object.keys(REFERENCE) as ReferenceName[]).map((table) => [table, []])) as unknown as ReferenceRows;
+    const reference = {
+      ...empty,
+      ref_period: [{ period, start_ms: startMs, end_ms: endMs }],
+      ref_price_tier: [{ price_id: 'p1', unit_price: String(price * 1_000_000) }],
+    };
     own = rulesOf('simulated', { period, timeZone: 'UTC', startMs, endMs }, 'CNY', reference, { prelude: '', files: [] });
-    rules.set(period, own);
+    rules.set(name, own);
+    prices.set(own.ratesSha256, BigInt(price));
   }
+  return own;
+}
+
+/** What a token costs by the rates of this hash. */
+export function priceOf(ratesSha256: string): bigint {
+  return prices.get(ratesSha256) ?? 0n;
+}
+
+export function planOf(period: string): MonthPlan {
   return {
     period,
-    rules: own,
+    rules: rulesOfPrice(period, FIRST_PRICE),
     promises: [],
     documents: [],
     engine: { name: 'rater', version: '1' },

@@ -19,4 +19,6 @@ export interface Mutation {
   readonly dedupeWithinFile?: true;
   readonly noGrace?: true;
   readonly ignorePins?: true;
+  /** The merger loses the last row of every third file. */
+  readonly lossyMerger?: true;
 }

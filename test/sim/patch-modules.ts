@@ -4,6 +4,27 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Patch } from './mutation.ts';
 
+/**
+ * Not a mutant: the same signature of the same text is looked at once a process. A seed verifies some signatures fifty times, and a seventh of its
+ * time went there.
+ */
+export const SIGNATURES_ONCE: readonly Patch[] = [
+  {
+    file: 'close/signed.ts',
+    find: 'function isSignature({ algorithm, public_key, signature, text }: SignedRecord): boolean {',
+    replace: `const judged = new Map<string, boolean>();
+function isSignature(record: SignedRecord): boolean {
+  const name = canonicalJson(record);
+  const known = judged.get(name) ?? isSignatureAfresh(record);
+  if (judged.size > 1000) judged.clear();
+  judged.set(name, known);
+  return known;
+}
+
+function isSignatureAfresh({ algorithm, public_key, signature, text }: SignedRecord): boolean {`,
+  },
+];
+
 const FUNCTIONS = join(import.meta.dirname, '..', '..', 'functions');
 
 /** Errors, at load: a line that is not there exactly once, so that a mutant cannot become the protocol itself unnoticed. */

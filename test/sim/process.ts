@@ -1,6 +1,6 @@
 /** One simulated process: its view of the store, in which every call is a scheduling point and may fail, stall, or be the last. */
 import { KashiError } from '../../functions/domain/errors.ts';
-import { type ObjectBody, type ObjectInfo, type ObjectStore, TransientStoreError } from '../../functions/ports.ts';
+import { type Clock, type ObjectBody, type ObjectInfo, type ObjectStore, TransientStoreError } from '../../functions/ports.ts';
 import type { World } from './world.ts';
 
 /**
@@ -9,7 +9,8 @@ import type { World } from './world.ts';
  */
 export type Fate = 'ok' | 'lost' | 'landed' | 'late' | 'dies before' | 'dies after' | 'dies, late';
 
-export type Operation = 'put' | 'get' | 'head' | 'list' | 'delete' | 'read';
+/** read: of the landing place, or another wait. point: a place that a module names, where nothing is called. */
+export type Operation = 'put' | 'get' | 'head' | 'list' | 'delete' | 'read' | 'point';
 
 /** ended: by itself. failed: with an error that the protocol allows. died: killed. */
 export type Ending = 'ended' | 'failed' | 'died';
@@ -17,13 +18,19 @@ export type Ending = 'ended' | 'failed' | 'died';
 /** A request that nobody waits for any more takes effect within so long: connections end, and so do their retries. */
 const LATEST_EFFECT_MS = 60_000;
 
+/** Ends what the process was doing; nobody sees it. */
+class Killed extends Error {}
+
 export class SimProcess {
   readonly name: string;
   readonly startedMs: number;
   readonly store: ObjectStore;
   readonly ending: Promise<Ending>;
+  /** Its own: wrong by as much as the weather allows, and set anew now and then. */
+  readonly clock: Clock = { now: () => this.world.now() + this.skewMs };
   alive = true;
   calls = 0;
+  private skewMs: number;
   private readonly world: World;
   private end: (ending: Ending) => void = () => {};
 
@@ -31,6 +38,7 @@ export class SimProcess {
     this.world = world;
     this.name = name;
     this.startedMs = world.now();
+    this.skewMs = world.drawnSkewMs();
     this.ending = new Promise((resolve) => {
       this.end = resolve;
     });
@@ -52,12 +60,21 @@ export class SimProcess {
     await this.call('read', what, () => null);
   }
 
+  /** A place named by a module: it may die here, and only where a crash point is aimed at. Errors: Killed. */
+  reach(name: string): void {
+    if (!this.alive || this.world.aim?.(this, 'point', name)?.startsWith('dies') !== true) return;
+    this.world.note(this, 'point', name, 'dies before');
+    this.finish('died');
+    throw new Killed(name);
+  }
+
   private async call<T>(operation: Operation, key: string, effect: () => T): Promise<T> {
     const { world } = this;
     if (!this.alive) return await never();
     this.calls += 1;
-    const fate = world.fateOf(this, operation);
-    await world.sleep(world.latencyOf(this, operation));
+    if (world.isClockSet()) this.skewMs = world.drawnSkewMs();
+    const fate = world.fateOf(this, operation, key);
+    await world.sleep(world.latencyOf(operation, key));
     if (!this.alive) return await never();
     world.note(this, operation, key, fate);
     switch (fate) {

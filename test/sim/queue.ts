@@ -13,6 +13,10 @@ export class Queue {
   private messages: Message[] = [];
   private sent = 0;
 
+  get length(): number {
+    return this.messages.length;
+  }
+
   send(version: number, nowMs: number): void {
     this.sent += 1;
     this.messages.push({ id: this.sent, version, visibleAtMs: nowMs });

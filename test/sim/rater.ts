@@ -1,6 +1,6 @@
 /**
  * The engine's place in the simulation: answers the statements that the real close asks, from rows in memory. Only the SQL models are
- * replaced, and what they do is done plainly: the first folded row of a key counts, a token costs one, corrections are differences.
+ * replaced, and what they do is done plainly: the first folded row of a key counts, a token has one price, corrections are differences.
  */
 import type { ReferenceRow, ReferenceRows } from '../../functions/domain/reference.ts';
 import type { SnapshotFile } from '../../functions/ledger/snapshot.ts';
@@ -48,6 +48,7 @@ class Rater implements Warehouse {
   private readonly quarantined: number;
   private readonly charged: readonly Placed[];
   private period = { name: '', startMs: 0, endMs: 0 };
+  private price = 0n;
   private issued: readonly ReferenceRow[] = [];
   private lines: readonly Line[] = [];
 
@@ -67,6 +68,7 @@ class Rater implements Warehouse {
   async loadReference(reference: ReferenceRows): Promise<void> {
     const month = reference.ref_period[0]!;
     this.period = { name: String(month['period']), startMs: Number(month['start_ms']), endMs: Number(month['end_ms']) };
+    this.price = BigInt(String(reference.ref_price_tier[0]!['unit_price'])) / MILLION;
     this.issued = reference.ref_issued_line;
     const own = this.charged.filter(({ at }) => at >= this.period.startMs && at < this.period.endMs);
     this.lines = [...Map.groupBy(own, ({ t }) => t)]
@@ -93,20 +95,23 @@ class Rater implements Warehouse {
     ['select coalesce(cast(sum(total)', () => table([{ total: amount(this.total()) }])],
     ['select * from rtd_promise', () => EMPTY],
     ['select * from rtd_capacity', () => EMPTY],
-    ['select * from rtd_pool_cost', () => EMPTY],
+    ['select * from ana_pool', () => EMPTY],
     ['select * from rtd_token_account where', () => table(this.account().filter((row) => row['class'] !== 'charged'))],
     ['select class, cast(usage_rows', () => table(this.account())],
     ['select count(*) from raw_quarantine', () => table([{ count: String(this.quarantined) }])],
     ['select cast(coalesce(sum(input_uncached_tokens)', () => table([{ ...NO_INPUT, output: String(sumOf(this.stored)) }])],
     ['select (select coalesce(cast(sum(quantity)', () => table([{ used: '0', billed: '0', unrated: '0' }])],
     ['select (select coalesce(cast(sum(cast(quantity', () => table([{ list: amount(this.total()), credits: '0' }])],
-    ['select tenant_id, cast(total', () => table(this.lines.map(({ tenant, n }) => ({ tenant_id: tenant, total: amount(n) })))],
+    [
+      'select tenant_id, cast(total',
+      () => table(this.lines.map(({ tenant, n }) => ({ tenant_id: tenant, total: amount(n * this.price) }))),
+    ],
     ['select source, site_id, count(distinct', () => EMPTY],
     ['select min(at_ms) from', () => table([{ first: this.firstMs() }])],
   ];
 
   private total(): bigint {
-    return this.lines.reduce((sum, { n }) => sum + n, 0n);
+    return this.lines.reduce((sum, { n }) => sum + n * this.price, 0n);
   }
 
   private firstMs(): string | null {
@@ -128,23 +133,27 @@ class Rater implements Warehouse {
   }
 
   private lineRow({ tenant, n, records }: Line): Record<string, string | null> {
-    return { ...lineOf(tenant, n), period: this.period.name, kind: 'tokens', records: String(records) };
+    return { ...lineOf(tenant, n, this.price), period: this.period.name, kind: 'tokens', records: String(records) };
   }
 
   /** What the month is rated to, less what was issued for it, by line. */
   private corrections(): Record<string, string | null>[] {
-    const difference = new Map(this.lines.map(({ tenant, n }) => [tenant, n]));
+    const difference = new Map(this.lines.map(({ tenant, n }) => [tenant, n * this.price]));
     for (const line of this.issued) {
       const tenant = String(line['tenant_id']);
       difference.set(tenant, (difference.get(tenant) ?? 0n) - BigInt(String(line['amount']).split('.')[0]!));
     }
     return [...difference]
-      .filter(([, n]) => n !== 0n)
+      .filter(([, charge]) => charge !== 0n)
       .sort(([left], [right]) => (left < right ? -1 : 1))
-      .map(([tenant, n]) => ({ ...lineOf(tenant, n), kind: 'tokens', part: 'difference', records: '1' }));
+      .map(([tenant, charge]) => {
+        const money = { exact_amount: amount(charge), amount: amount(charge) };
+        return { ...lineOf(tenant, 0n, this.price), ...money, kind: 'tokens', part: 'difference', records: '1' };
+      });
   }
 }
 
+const MILLION = 1_000_000n;
 const NO_INPUT = { input_uncached: '0', input_cache_read: '0', input_cache_write: '0' };
 
 function inFoldOrder(left: Placed, right: Placed): number {
@@ -160,9 +169,9 @@ function amount(n: bigint): string {
   return `${n}.00`;
 }
 
-function lineOf(tenant: string, n: bigint): Record<string, string | null> {
-  const size = n < 0n ? -n : n;
-  const quantity = `${n < 0n ? '-' : ''}${size / 1_000_000n}.${String(size % 1_000_000n).padStart(6, '0')}`;
+function lineOf(tenant: string, n: bigint, price: bigint): Record<string, string | null> {
+  const quantity = `${n / MILLION}.${String(n % MILLION).padStart(6, '0')}`;
+  const perMillion = String(price * MILLION);
   return {
     tenant_id: tenant,
     line_id: `tokens-${tenant}`,
@@ -177,11 +186,11 @@ function lineOf(tenant: string, n: bigint): Record<string, string | null> {
     rule_id: null,
     quantity,
     unit: 'MTokens',
-    list_unit_price: '1000000',
+    list_unit_price: perMillion,
     factor: '1.00',
-    unit_price: '1000000',
-    exact_amount: amount(n),
-    amount: amount(n),
+    unit_price: perMillion,
+    exact_amount: amount(n * price),
+    amount: amount(n * price),
     hfu: null,
     mfu: null,
     adjustment: null,

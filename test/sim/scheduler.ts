@@ -72,7 +72,7 @@ function before(left: Sleeper, right: Sleeper): boolean {
   return left.atMs < right.atMs || (left.atMs === right.atMs && left.order < right.order);
 }
 
-/** The microtasks of everything that was woken are done when an immediate runs. */
+/** Node runs a tick once no microtask is left: everything that was woken has come to its next wait. Nothing in here waits for the real world. */
 function settled(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  return new Promise((resolve) => process.nextTick(resolve));
 }

@@ -2,7 +2,8 @@
 
 import { correctedMonths, readAdjustments } from '../../functions/close/adjustments.ts';
 import { type ClosedBill, issuedLines, readBillObject } from '../../functions/close/bill-object.ts';
-import { readPin } from '../../functions/close/pin.ts';
+import { readOrders } from '../../functions/close/order.ts';
+import { type Pin, readPin } from '../../functions/close/pin.ts';
 import { readChain } from '../../functions/close/statement.ts';
 import { verifyMonth } from '../../functions/close/verify.ts';
 import { canonicalJson, sha256Hex } from '../../functions/domain/canonical-json.ts';
@@ -11,7 +12,7 @@ import { readSnapshot, type Snapshot, snapshotFiles, verifyChain } from '../../f
 import type { ObjectStore } from '../../functions/ports.ts';
 import { raterOptions, readerOf } from './actors.ts';
 import type { Centre } from './centre.ts';
-import { CORRECT_MONTHS, monthBounds, SIGNER } from './months.ts';
+import { CORRECT_MONTHS, monthBounds, priceOf, SIGNER } from './months.ts';
 import { openRater } from './rater.ts';
 import { rowsOf, SECOND_PARSER, SECOND_PARSER_ADDS, type UsageRow } from './rows.ts';
 import { Violation } from './witness.ts';
@@ -116,6 +117,7 @@ async function judgeBills(centre: Centre, store: ObjectStore, bills: readonly Cl
   }
   const last = bills.at(-1);
   if (last === undefined) return;
+  const lastPin = (await readPin(store, last.period))!.pin;
   // All of them are looked at above; the proof a customer would ask for is made for the last, and now and then for another.
   for (const { period } of new Set([last, ...(centre.plan.permille(250) ? [centre.plan.pick(bills)] : [])])) {
     const report = await verifyMonth(store, period, SIGNER.publicKey, (files) =>
@@ -126,7 +128,7 @@ async function judgeBills(centre: Centre, store: ObjectStore, bills: readonly Cl
   for (const [place, { period }] of bills.entries()) {
     if (place < bills.length - 1 - CORRECT_MONTHS) continue;
     const issued = sum(bills.flatMap((bill) => issuedLines(bill, period)));
-    const rated = plainSum(rowsOfMonth.get(last.period)!, period);
+    const rated = plainSum(rowsOfMonth.get(last.period)!, period) * (await lastPrice(store, lastPin, period));
     must(issued === rated, `telescoping: ${issued} is issued for ${period}, which rates to ${rated} in the newest closing snapshot`);
     const statements = await readAdjustments(store, period, SIGNER.publicKey);
     const correcting = bills.filter((bill) => correctedMonths(bill).includes(period)).map((bill) => bill.period);
@@ -135,6 +137,15 @@ async function judgeBills(centre: Centre, store: ObjectStore, bills: readonly Cl
       `${period} is corrected in ${correcting.join(', ')}, and has ${statements.length} statements of it`,
     );
   }
+}
+
+/** What a token of the month costs by the last pin, in which every order for it must be carried out. */
+async function lastPrice(store: ObjectStore, pin: Pin, period: string): Promise<bigint> {
+  const correction = pin.corrections.find((one) => one.period === period);
+  const orders = await readOrders(store, period, SIGNER.publicKey);
+  const done = correction?.order?.number ?? correction?.orders_done ?? 0;
+  must(done === orders.length, `of ${orders.length} orders for ${period} the last close carried out ${done}`);
+  return priceOf(correction?.order?.rates ?? correction?.rates ?? pin.rates);
 }
 
 function sum(lines: readonly { amount: string }[]): bigint {

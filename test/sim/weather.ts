@@ -14,7 +14,13 @@ export interface Weather {
   /** Of 1,000 notifications, how many are lost; and how many come twice or more. */
   readonly lostPermille: number;
   readonly doublePermille: number;
+  /** How far the clock of a process may be wrong, either way; and of 1,000 calls, at how many it is set anew. */
+  readonly skewMs: number;
+  readonly clockSetPermille: number;
 }
+
+/** What the protocol allows for: clocks of writers and store agree to within a day. */
+export const MOST_SKEW_MS = 24 * 3_600_000;
 
 export const CALM: Weather = {
   errorPermille: 0,
@@ -24,6 +30,8 @@ export const CALM: Weather = {
   pageKeys: 1000,
   lostPermille: 0,
   doublePermille: 0,
+  skewMs: 0,
+  clockSetPermille: 0,
 };
 
 export function weatherOf(random: Random): Weather {
@@ -35,5 +43,7 @@ export function weatherOf(random: Random): Weather {
     pageKeys: random.pick([2, 5, 1000, 1000]),
     lostPermille: random.pick([0, 100, 300, 1000]),
     doublePermille: random.pick([0, 200, 500]),
+    skewMs: random.pick([0, 60_000, MOST_SKEW_MS]),
+    clockSetPermille: random.pick([0, 0, 20]),
   };
 }

@@ -10,6 +10,7 @@ import type { Compaction } from '../../functions/ledger/compaction.ts';
 import { commitPrefix, parseCommitKey, parseSnapshotKey, segmentKey, snapshotKey } from '../../functions/ledger/keys.ts';
 import { unseal } from '../../functions/ledger/sealed.ts';
 import type { FoldedCommit, SnapshotBody } from '../../functions/ledger/snapshot.ts';
+import { MOST_SKEW_MS } from './weather.ts';
 import type { World } from './world.ts';
 
 export class Violation extends Error {}
@@ -26,8 +27,8 @@ export interface SeenSnapshot {
 }
 
 const HOUR_MS = 3_600_000;
-/** A snapshot is readable for seven days after it was the newest; an hour is left for late effects and clocks. */
-const WINDOW_MS = 7 * 24 * HOUR_MS - HOUR_MS;
+/** A snapshot is readable for seven days after it was the newest, less what clocks may differ and an hour for late effects. */
+const WINDOW_MS = 7 * 24 * HOUR_MS - MOST_SKEW_MS - HOUR_MS;
 /** Written once: a second writing with other bytes is a rewritten history. */
 const WRITTEN_ONCE = /^(_commits|_snap|_segments|closes|bills|objects|orders|config|data|_quarantine)\//;
 

@@ -3,7 +3,7 @@
 import { KashiError } from '../../functions/domain/errors.ts';
 import { Random } from '../../functions/generate/random.ts';
 import type { ParsePool } from '../../functions/ingest/object-jobs.ts';
-import { type Clock, type ObjectStore, type ParquetMerger, type ParquetWriter, TransientStoreError } from '../../functions/ports.ts';
+import { type ObjectStore, type ParquetMerger, type ParquetWriter, TransientStoreError } from '../../functions/ports.ts';
 import { Disk } from './disk.ts';
 import { Landing } from './landing.ts';
 import type { Mutation } from './mutation.ts';
@@ -17,8 +17,15 @@ export const SECOND_MS = 1000;
 export const HOUR_MS = 3_600_000;
 export const DAY_MS = 24 * HOUR_MS;
 
-/** Somebody who reads longer than this may find that files are gone: snapshots are kept for seven days after they were the newest. */
-const OLD_READER_MS = 6 * DAY_MS;
+/** Somebody who reads longer than this may find that files are gone: snapshots are kept for seven days after they were the newest, less a day that clocks may differ. */
+const OLD_READER_MS = 5 * DAY_MS;
+
+/** Whoever sleeps here has begun something and has not decided it: what deadlines are for. */
+const UNDECIDED = /^(data|_quarantine|_segments|config)\//;
+/** Writes that decide. Nothing can be looked at between the last look at the clock and these, so nobody sleeps here for as long as files are kept. */
+const DECIDING = /^(_commits|_snap|closes|bills)\//;
+const LONGEST_BEFORE_DECIDING_H = 26;
+const STALLS_H = [0.2, 5, 25, 26, 80, 200, 480];
 
 export interface Counters {
   calls: number;
@@ -35,7 +42,6 @@ export interface Counters {
 
 export class World {
   readonly scheduler: Scheduler;
-  readonly clock: Clock = { now: () => this.scheduler.nowMs };
   readonly disk: Disk;
   readonly landing = new Landing();
   readonly files = new Files();
@@ -60,8 +66,8 @@ export class World {
   };
   weather: Weather = CALM;
   violation: Violation | null = null;
-  /** Decides a call's fate before chance does; for exact crash points. */
-  aim: ((process: SimProcess, call: number) => Fate | null) | null = null;
+  /** Decides a call's fate before chance does: for exact crash points. */
+  aim: ((process: SimProcess, operation: Operation, key: string) => Fate | null) | null = null;
   private readonly log: ((line: string) => void) | null;
   private names = 0;
 
@@ -74,7 +80,7 @@ export class World {
     this.pool = poolOver(this.files);
     const salt = (): string => this.newName('s');
     this.writer = writerOver(this.files, salt);
-    this.merger = mergerOver(this.files, salt);
+    this.merger = mergerOver(this.files, salt, mutation.lossyMerger === true);
     this.witness = new Witness(this);
     this.disk.witness = this.witness;
   }
@@ -98,7 +104,7 @@ export class World {
   }
 
   /** Starts a process; its ending says how it went. An error that the protocol does not allow is a violation. */
-  start(name: string, act: (process: SimProcess) => Promise<void>): SimProcess {
+  start(name: string, act: (process: SimProcess) => Promise<unknown>): SimProcess {
     const process = new SimProcess(this, name);
     void act(process).then(
       () => {
@@ -141,20 +147,35 @@ export class World {
     this.scheduler.stop();
   }
 
-  fateOf(process: SimProcess, operation: Operation): Fate {
+  fateOf(process: SimProcess, operation: Operation, key: string): Fate {
     this.counters.calls += 1;
-    const fate = this.aim?.(process, process.calls) ?? this.drawnFate(operation);
+    const fate = this.aim?.(process, operation, key) ?? this.drawnFate(operation);
     if (fate !== 'ok') this.counters[fate.startsWith('dies') ? 'deaths' : 'faults'] += 1;
     return fate;
   }
 
-  latencyOf(_process: SimProcess, operation: Operation): number {
+  latencyOf(operation: Operation, key: string): number {
     const { stallPerMyriad, slowPermille } = this.weather;
-    if (stallPerMyriad > 0 && operation !== 'read' && this.faults.int(1, 10_000) <= stallPerMyriad) {
-      this.counters.stalls += 1;
-      return this.faults.pick([0.2, 5, 25, 26, 80, 200, 480]) * HOUR_MS;
+    if (stallPerMyriad > 0 && operation !== 'read') {
+      const chance = operation === 'put' && UNDECIDED.test(key) ? stallPerMyriad * 5 : stallPerMyriad;
+      if (this.faults.int(1, 10_000) <= chance) {
+        this.counters.stalls += 1;
+        const hours = this.faults.pick(STALLS_H);
+        return Math.min(hours, operation === 'put' && DECIDING.test(key) ? LONGEST_BEFORE_DECIDING_H : hours) * HOUR_MS;
+      }
     }
-    return this.faults.permille(slowPermille) ? this.faults.int(50, 5000) : this.faults.int(1, 20);
+    if (!this.faults.permille(slowPermille)) return this.faults.int(1, 20);
+    return this.faults.int(50, operation === 'read' ? 30_000 : 5000);
+  }
+
+  drawnSkewMs(): number {
+    const { skewMs } = this.weather;
+    return skewMs === 0 ? 0 : this.faults.int(-skewMs, skewMs);
+  }
+
+  isClockSet(): boolean {
+    const { clockSetPermille } = this.weather;
+    return clockSetPermille > 0 && this.faults.permille(clockSetPermille);
   }
 
   note(process: SimProcess, what: string, key = '', fate: Fate = 'ok'): void {
