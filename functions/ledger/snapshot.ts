@@ -110,23 +110,34 @@ export async function snapshotFiles(store: ObjectStore, snapshot: SnapshotBody, 
   return files;
 }
 
+/** Numbers that one look takes in: a listing comes in pages of more than this anyway. */
+const LOOK_AHEAD = 100;
+
 /**
- * The highest snapshot number; `from` (0 for none) when nothing is above it. Asks "which is the first above k?" in growing, then
+ * The highest snapshot number; `from` (0 for none) when nothing is above it. Asks "which are the first above k?" in growing, then
  * shrinking steps, so a warehouse with years of snapshots is not listed from its beginning, and a gap cannot hide a later one.
  */
 async function newestNumber(store: ObjectStore, from: number): Promise<number> {
   let known = from;
   let growing = true;
-  for (let step = 1; ; ) {
-    const found = await firstAbove(store, known + step - 1);
-    if (found === null && step === 1) return known;
-    growing &&= found !== null;
-    known = found ?? known;
-    step = growing ? step * 2 : Math.max(1, Math.floor(step / 2));
+  for (let step = 0; ; ) {
+    const { last, isEnd } = await someAbove(store, known + step);
+    // Nothing is above the end of a listing.
+    if (isEnd && (last !== null || step === 0)) return last ?? known;
+    growing &&= last !== null;
+    known = last ?? known;
+    step = growing ? Math.max(LOOK_AHEAD, step * 2) : Math.floor(step / 2);
   }
 }
 
-async function firstAbove(store: ObjectStore, n: number): Promise<number | null> {
-  for await (const { key } of store.list(PREFIX.snapshots, snapshotKey(n))) return parseSnapshotKey(key);
-  return null;
+/** The last of the first few numbers above n, null when there is none; and whether the listing ended there. */
+async function someAbove(store: ObjectStore, n: number): Promise<{ last: number | null; isEnd: boolean }> {
+  let last: number | null = null;
+  let count = 0;
+  for await (const { key } of store.list(PREFIX.snapshots, snapshotKey(n))) {
+    last = parseSnapshotKey(key);
+    count += 1;
+    if (count === LOOK_AHEAD) return { last, isEnd: false };
+  }
+  return { last, isEnd: true };
 }

@@ -39,6 +39,9 @@ export async function runSeed(seed: number, { mutation = {}, log }: HistoryOptio
   return { seed, violation: world.violation?.message ?? null, digest, counters: world.counters };
 }
 
+/** Nobody collects what is younger than a week. */
+const OLD_ENOUGH_MS = 7.5 * DAY_MS;
+
 /** Between two bursts of work: most bursts are hours apart, some weeks, a few a year. */
 function pauseMs({ plan }: Centre): number {
   const kind = plan.weighted([25, 13, 25, 36, 1]);
@@ -49,9 +52,13 @@ async function live(centre: Centre): Promise<void> {
   const { world, plan } = centre;
   world.weather = weatherOf(plan);
   world.say(`weather        ${JSON.stringify(world.weather)}`);
-  for (let bursts = plan.int(2, 5); bursts > 0; bursts -= 1) {
+  for (let bursts = plan.int(2, 4); bursts > 0; bursts -= 1) {
     burst(centre);
-    await world.sleep(pauseMs(centre));
+    const pause = pauseMs(centre);
+    // Files are collected by the calendar, also while somebody sleeps over what he has not decided yet.
+    if (pause > OLD_ENOUGH_MS && plan.permille(600))
+      begin(centre, 'collector', OLD_ENOUGH_MS / SECOND_MS, pause / SECOND_MS, 0, (process) => collector(centre, process));
+    await world.sleep(pause);
   }
   await settle(centre);
 }

@@ -33,6 +33,7 @@ const NO_DEADLINE: readonly Patch[] = [
   },
 ];
 const SHARED_NAMES: readonly Patch[] = [
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: text of a module
   { file: 'ledger/keys.ts', find: 'objectIdOf(cid)}-${part}-${attempt}.parquet`', replace: 'objectIdOf(cid)}-${part}.parquet`' },
 ];
 const NO_HEAD_CHECK: readonly Patch[] = [

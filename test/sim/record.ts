@@ -24,12 +24,9 @@ export function recordCrashPoints(lines: readonly string[]): void {
 
 export function recordMutants(results: readonly MutantResult[], seeds: number, untilKilled: boolean): void {
   const rows = results.map(({ mutant, outcome }) => {
-    const first = outcome.found[0]?.text
-      .split('\n')[0]!
-      .replaceAll('|', '\\|')
-      .replace(/[0-9a-f]{64}/g, (hash) => `${hash.slice(0, 8)}…`);
-    const end =
-      first === undefined ? (mutant.coveredBy === undefined ? '**alive**' : `covered by: ${mutant.coveredBy}`) : first.slice(0, 120);
+    const [said = ''] = (outcome.found[0]?.text ?? '').split('\n');
+    const first = said.replaceAll('|', '\\|').replace(/[0-9a-f]{64}/g, (hash) => `${hash.slice(0, 8)}…`);
+    const end = first === '' ? (mutant.coveredBy === undefined ? '**alive**' : `covered by: ${mutant.coveredBy}`) : first.slice(0, 120);
     return `| ${mutant.removed} (\`${mutant.name}\`) | ${grouped(outcome.violations)} of ${grouped(outcome.seeds)} | ${end} | ${mutant.seenBy ?? ''} |`;
   });
   recordSection(README, 'mutants', [

@@ -25,6 +25,9 @@ patchModules([...SIGNATURES_ONCE, ...(mutant?.patches ?? [])]);
 // Only now: the modules are loaded with the lines replaced.
 const { runSeed } = await import('./history.ts');
 
+// Every lost answer is an error, and nobody reads where it was made.
+Error.stackTraceLimit = 1;
+
 const tell = (told: Told): void => void process.send?.(told);
 const sums: Record<string, number> = {};
 let seeds = 0;

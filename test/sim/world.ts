@@ -26,6 +26,7 @@ const UNDECIDED = /^(data|_quarantine|_segments|config)\//;
 const DECIDING = /^(_commits|_snap|closes|bills)\//;
 const LONGEST_BEFORE_DECIDING_H = 26;
 const STALLS_H = [0.2, 5, 25, 26, 80, 200, 480];
+const LONG_STALLS_H = [5, 26, 200, 300, 480];
 
 export interface Counters {
   calls: number;
@@ -157,11 +158,12 @@ export class World {
   latencyOf(operation: Operation, key: string): number {
     const { stallPerMyriad, slowPermille } = this.weather;
     if (stallPerMyriad > 0 && operation !== 'read') {
-      const chance = operation === 'put' && UNDECIDED.test(key) ? stallPerMyriad * 5 : stallPerMyriad;
-      if (this.faults.int(1, 10_000) <= chance) {
+      const isPut = operation === 'put';
+      const isUndecided = isPut && UNDECIDED.test(key);
+      if (this.faults.int(1, 10_000) <= (isUndecided ? stallPerMyriad * 20 : stallPerMyriad)) {
         this.counters.stalls += 1;
-        const hours = this.faults.pick(STALLS_H);
-        return Math.min(hours, operation === 'put' && DECIDING.test(key) ? LONGEST_BEFORE_DECIDING_H : hours) * HOUR_MS;
+        const hours = this.faults.pick(isUndecided ? LONG_STALLS_H : STALLS_H);
+        return Math.min(hours, isPut && DECIDING.test(key) ? LONGEST_BEFORE_DECIDING_H : hours) * HOUR_MS;
       }
     }
     if (!this.faults.permille(slowPermille)) return this.faults.int(1, 20);
