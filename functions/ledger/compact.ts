@@ -183,6 +183,8 @@ async function publish(
     const current = new Set((await snapshotFiles(store, newest)).map(({ key }) => key));
     const refs = written.filter(({ group }) => group.files.every(({ key }) => current.has(key))).map(({ ref }) => ref);
     if (refs.length === 0) return { snapshot: newest, refs: new Set() };
+    const compacted = [...(await withoutDead(store, standing, current)), ...refs];
+    // Nothing is waited for between this look at the clock and the write.
     if (clock.now() >= deadlineMs)
       throw new KashiError('conflict', 'this compaction took so long that its files may be collected', {
         found: `more than ${ATTEMPT_LIFETIME_MS / 3_600_000} hours`,
@@ -193,7 +195,7 @@ async function publish(
       ...body,
       n: newest.n + 1,
       parent,
-      compacted: [...(await withoutDead(store, standing, current)), ...refs],
+      compacted,
       folded_at_ms: clock.now(),
     };
     const bytes = seal(next);

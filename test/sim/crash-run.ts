@@ -1,6 +1,10 @@
-/** Stops at one call, and at two, of the story: every call, every named point, every pair of named points, and a sample of all other pairs. */
+/**
+ * Stops at one call, and at two, of the story: every call, every named point, every pair of named points, and a sample of all other pairs. Then the
+ * histories in which one other thing happens at each call.
+ */
 import { Random } from '../../functions/generate/random.ts';
 import { type Call, CRASH_POINTS, type CrashPoint, fatesAt } from './crash-points.ts';
+import { MOMENTS, tellMoments } from './moments.ts';
 import type { Fate } from './process.ts';
 import { grouped, Progress } from './progress.ts';
 import { recordCrashPoints } from './record.ts';
@@ -28,7 +32,7 @@ function numberedStops(calls: readonly Call[]): Stop[] {
 }
 
 /** The story with these stops, one after the other, each once. `reached`: how many of them came up. */
-export async function storyWith(stops: readonly Stop[], log: ((line: string) => void) | null = null): Promise<Told & { reached: number }> {
+async function storyWith(stops: readonly Stop[], log: ((line: string) => void) | null = null): Promise<Told & { reached: number }> {
   let reached = 0;
   let number = 0;
   const aim: Aim = (call) => {
@@ -45,11 +49,11 @@ function textOf(stops: readonly Stop[]): string {
   return stops.map(({ name, fate }) => `${name} <${fate}>`).join(', then ');
 }
 
-/** Null when the story ends as it does without a stop; else what is otherwise. */
-export async function difference(stops: readonly Stop[], clean: Told): Promise<string | null> {
-  const { end, violation } = await storyWith(stops);
-  if (violation !== null) return `${textOf(stops)}: ${violation}`;
-  return end === clean.end ? null : `${textOf(stops)}: ends otherwise\n${end}\ninstead of\n${clean.end}`;
+/** `found`: null when the story ends as it does without a stop, else what is otherwise. `reached`: how many stops came up. */
+export async function difference(stops: readonly Stop[], clean: Told): Promise<{ found: string | null; reached: number }> {
+  const { end, violation, reached } = await storyWith(stops);
+  if (violation !== null) return { found: `${textOf(stops)}: ${violation}`, reached };
+  return { found: end === clean.end ? null : `${textOf(stops)}: ends otherwise\n${end}\ninstead of\n${clean.end}`, reached };
 }
 
 /** Pairs of all stops by chance, the first before the second; the same ones every time. */
@@ -85,7 +89,7 @@ export async function runCrashPoints(point: CrashPoint | null, pairs: number, re
   for (const [what, stories] of cases) {
     let wrong = 0;
     for (const stops of stories) {
-      const found = await difference(stops, clean);
+      const { found } = await difference(stops, clean);
       progress.add(1);
       if (found === null) continue;
       wrong += 1;
@@ -93,6 +97,12 @@ export async function runCrashPoints(point: CrashPoint | null, pairs: number, re
     }
     failures += wrong;
     lines.push(`- ${grouped(stories.length)} ${what}: ${grouped(wrong)} ended otherwise`);
+  }
+  for (const name of Object.keys(MOMENTS)) {
+    const { moments, violations, first } = await tellMoments({}, name);
+    for (const text of first) progress.say(text);
+    failures += violations;
+    lines.push(`- ${grouped(moments)} moments at which ${name}: ${grouped(violations)} violations`);
   }
   progress.end();
   process.stdout.write(`${lines.join('\n')}\n${grouped(failures)} violations\n`);

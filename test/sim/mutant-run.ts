@@ -35,7 +35,7 @@ export async function runMutants({ from, seeds, jobs, untilKilled, record }: Mut
   const inOrder = MUTANTS.map(({ name }) => results.get(name)!);
   const alive = inOrder.filter(isAliveUnexpectedly);
   if (record) recordMutants(inOrder, seeds, untilKilled);
-  const dead = inOrder.filter(({ outcome }) => outcome.violations > 0).length;
+  const dead = inOrder.filter(isKilled).length;
   process.stdout.write(
     `${grouped(MUTANTS.length)} mutants, ${grouped(dead)} killed, ${grouped(MUTANTS.length - dead - alive.length)} covered by another guard, ` +
       `${grouped(alive.length)} alive that must be dead${alive.map(({ mutant }) => `: ${mutant.name}`).join('')}\n`,
@@ -43,17 +43,30 @@ export async function runMutants({ from, seeds, jobs, untilKilled, record }: Mut
   return alive.length === 0 ? 0 : 1;
 }
 
+/** By a seed, or at a moment. */
+function isKilled({ outcome }: MutantResult): boolean {
+  return outcome.violations > 0 || (outcome.moments?.violations ?? 0) > 0;
+}
+
 /** Its guard is the only one, and it lives. */
-function isAliveUnexpectedly({ mutant, outcome }: MutantResult): boolean {
-  return outcome.violations === 0 && mutant.coveredBy === undefined;
+function isAliveUnexpectedly(result: MutantResult): boolean {
+  return !isKilled(result) && result.mutant.coveredBy === undefined;
+}
+
+/** How it showed first; empty when it did not. */
+export function howItShowed({ outcome }: MutantResult): string {
+  const [found] = outcome.found;
+  const text = found === undefined ? (outcome.moments?.first[0] ?? '') : `seed ${found.seed}: ${found.text}`;
+  return text.split('\n')[0]!.replace(/[0-9a-f]{64}/g, (hash) => `${hash.slice(0, 8)}…`);
 }
 
 function line(result: MutantResult): string {
   const { mutant, outcome } = result;
-  const verdict = isAliveUnexpectedly(result) ? 'ALIVE  ' : outcome.violations === 0 ? 'covered' : 'killed ';
-  const how =
-    outcome.found[0] === undefined
-      ? (mutant.coveredBy ?? '')
-      : `seed ${outcome.found[0].seed}: ${outcome.found[0].text.split('\n')[0]!.slice(0, 110)}`;
-  return `${verdict} ${`${grouped(outcome.violations)}/${grouped(outcome.seeds)}`.padStart(9)}  ${mutant.name.padEnd(40)} ${how}`;
+  const verdict = isAliveUnexpectedly(result) ? 'ALIVE  ' : isKilled(result) ? 'killed ' : 'covered';
+  const counts = [`${grouped(outcome.violations)}/${grouped(outcome.seeds)}`, momentsText(result)];
+  return `${verdict} ${counts[0]!.padStart(9)} ${counts[1]!.padStart(9)}  ${mutant.name.padEnd(40)} ${(howItShowed(result) || (mutant.coveredBy ?? '')).slice(0, 120)}`;
+}
+
+export function momentsText({ outcome: { moments } }: MutantResult): string {
+  return moments === null ? '' : `${grouped(moments.violations)}/${grouped(moments.moments)}`;
 }

@@ -74,7 +74,7 @@ export class SimProcess {
     this.calls += 1;
     if (world.isClockSet()) this.skewMs = world.drawnSkewMs();
     const fate = world.fateOf(this, operation, key);
-    await world.sleep(world.latencyOf(operation, key));
+    await world.sleep(world.latencyOf(this, operation, key));
     if (!this.alive) return await never();
     world.note(this, operation, key, fate);
     switch (fate) {

@@ -52,6 +52,7 @@ function together(left: Outcome, right: Outcome): Outcome {
       names.map((name) => [name, (left.counters[name] ?? 0) + (right.counters[name] ?? 0)]),
     ) as unknown as Outcome['counters'],
     cpuMs: left.cpuMs + right.cpuMs,
+    moments: left.moments ?? right.moments,
     found: [...left.found, ...right.found].sort((one, other) => one.seed - other.seed),
   };
 }

@@ -1,7 +1,7 @@
 /** What was counted last, between markers in README.md. */
 import { join } from 'node:path';
 import { machineLine, recordSection } from '../../bench/record.ts';
-import type { MutantResult } from './mutant-run.ts';
+import { howItShowed, type MutantResult, momentsText } from './mutant-run.ts';
 import type { Outcome } from './processes.ts';
 import { grouped } from './progress.ts';
 
@@ -23,17 +23,20 @@ export function recordCrashPoints(lines: readonly string[]): void {
 }
 
 export function recordMutants(results: readonly MutantResult[], seeds: number, untilKilled: boolean): void {
-  const rows = results.map(({ mutant, outcome }) => {
-    const [said = ''] = (outcome.found[0]?.text ?? '').split('\n');
-    const first = said.replaceAll('|', '\\|').replace(/[0-9a-f]{64}/g, (hash) => `${hash.slice(0, 8)}…`);
-    const end = first === '' ? (mutant.coveredBy === undefined ? '**alive**' : `covered by: ${mutant.coveredBy}`) : first.slice(0, 120);
-    return `| ${mutant.removed} (\`${mutant.name}\`) | ${grouped(outcome.violations)} of ${grouped(outcome.seeds)} | ${end} | ${mutant.seenBy ?? ''} |`;
+  const cell = (text: string): string => text.replaceAll('|', '\\|').slice(0, 140);
+  const rows = results.map((result) => {
+    const { mutant, outcome } = result;
+    const end = howItShowed(result) || (mutant.coveredBy === undefined ? '**alive**' : `covered: ${mutant.coveredBy}`);
+    return (
+      `| ${cell(mutant.removed)} (\`${mutant.name}\`) | ${grouped(outcome.violations)} of ${grouped(outcome.seeds)} | ${momentsText(result)} | ` +
+      `${cell(end)} | ${mutant.seenBy === undefined ? '' : `\`${mutant.seenBy}\``} |`
+    );
   });
   recordSection(README, 'mutants', [
     `${machineLine()} ${grouped(seeds)} seeds each${untilKilled ? ', until the first kill' : ''}.`,
     '',
-    '| Taken away | Killed | How it showed first, or what covers it | Test that sees it alone |',
-    '|---|--:|---|---|',
+    '| Taken away | Seeds that see it | Moments | How it showed first, or what covers it | Test that sees it alone |',
+    '|---|--:|--:|---|---|',
     ...rows,
   ]);
 }

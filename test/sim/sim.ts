@@ -1,12 +1,12 @@
 /** npm run sim: the protocol's own modules on a faulty store in virtual time. Seeds, mutants, crash points. */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { CRASH_POINTS } from './crash-points.ts';
-import { runCrashPoints } from './crash-run.ts';
+import { CRASH_POINTS, type CrashPoint } from './crash-points.ts';
 import { keepSeeds } from './kept-seeds.ts';
+import { MOMENT_NAMES } from './moment-names.ts';
 import { runMutants } from './mutant-run.ts';
 import { MUTANTS, type Mutant, mutantNamed } from './mutants.ts';
-import { patchModules } from './patch-modules.ts';
+import { patchModules, SIGNATURES_ONCE } from './patch-modules.ts';
 import { type Outcome, runSeeds } from './processes.ts';
 import { grouped, Progress } from './progress.ts';
 import { recordSeeds } from './record.ts';
@@ -22,6 +22,7 @@ loses answers, stalls and kills them. Every write is held to the invariants, and
   npm run sim -- --mutant NAME [--seed N]    one mutant; with a seed, everything that happens in it
   npm run sim -- --crash-points              a stop at every call of one history, and at pairs of calls
   npm run sim -- --crash-point NAME          one named point, with everything that happens
+  npm run sim -- --moment NAME --call N      one thing at one call: somebody sleeps for nine days, a log is rotated
 
   --seeds N     how many seeds (default 20000; with --mutants 600 each)
   --from N      the first seed (default 1)
@@ -31,6 +32,9 @@ loses answers, stalls and kills them. Every write is held to the invariants, and
 
 Crash points:
 ${wrapped(CRASH_POINTS.map(({ name }) => name))}
+
+Moments:
+${wrapped(MOMENT_NAMES)}
 
 Mutants:
 ${wrapped(MUTANTS.map(({ name }) => name))}
@@ -60,6 +64,8 @@ function options() {
         'until-killed': { type: 'boolean', default: false },
         'crash-points': { type: 'boolean', default: false },
         'crash-point': { type: 'string' },
+        moment: { type: 'string' },
+        call: { type: 'string', default: '1' },
         pairs: { type: 'string', default: '3000' },
         jobs: { type: 'string', default: String(availableParallelism()) },
         record: { type: 'boolean', default: false },
@@ -76,8 +82,11 @@ function options() {
     const point = CRASH_POINTS.find(({ name }) => name === values['crash-point']) ?? null;
     if (values['crash-point'] !== undefined && point === null)
       throw new Error(`no crash point is called ${values['crash-point']}; --help lists them`);
+    if (values.moment !== undefined && !MOMENT_NAMES.includes(values.moment))
+      throw new Error(`no moment is called ${values.moment}; --help lists them`);
     return {
       ...values,
+      call: whole('call', values.call, 1),
       mutant,
       point,
       seeds: whole('seeds', values.seeds ?? (values.mutants ? '600' : '20000'), 1),
@@ -106,6 +115,16 @@ async function replay(seed: number, mutant: Mutant | null): Promise<number> {
   return violation === null ? 0 : 1;
 }
 
+/** One history of a moment with its story. */
+async function tellMoment(name: string, call: number, mutant: Mutant | null): Promise<number> {
+  patchModules(mutant?.patches ?? []);
+  const { MOMENTS } = await import('./moments.ts');
+  const { violation, reached } = await MOMENTS[name]!(call, mutant?.mutation ?? {}, say);
+  say(reached ? '' : `there are fewer than ${call} calls`);
+  say(violation === null ? '0 violations' : `1 violation: ${violation}`);
+  return violation === null ? 0 : 1;
+}
+
 async function runMany(from: number, seeds: number, jobs: number, mutant: Mutant | null): Promise<Outcome> {
   const progress = new Progress('seeds', seeds);
   const task = { from, to: from + seeds - 1, mutant: mutant?.name ?? null, untilKilled: false };
@@ -127,6 +146,12 @@ function seedsText({ seeds, violations, counters }: Outcome): string {
   ].join('\n');
 }
 
+async function crashPoints(point: CrashPoint | null, pairs: number, record: boolean): Promise<number> {
+  patchModules(SIGNATURES_ONCE);
+  const { runCrashPoints } = await import('./crash-run.ts');
+  return await runCrashPoints(point, pairs, record);
+}
+
 async function main(): Promise<number> {
   const chosen = options();
   const { from, seeds, jobs, mutant, record } = chosen;
@@ -135,7 +160,8 @@ async function main(): Promise<number> {
     return 0;
   }
   if (chosen.mutants) return await runMutants({ from, seeds, jobs, untilKilled: chosen['until-killed'], record });
-  if (chosen.point !== null || chosen['crash-points']) return await runCrashPoints(chosen.point, chosen.pairs, record);
+  if (chosen.point !== null || chosen['crash-points']) return await crashPoints(chosen.point, chosen.pairs, record);
+  if (chosen.moment !== undefined) return await tellMoment(chosen.moment, chosen.call, mutant);
   if (chosen.seed !== null) return await replay(chosen.seed, mutant);
   const startedMs = performance.now();
   const outcome = await runMany(from, seeds, jobs, mutant);

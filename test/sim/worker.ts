@@ -1,4 +1,6 @@
 /** One process of the simulation: runs every step-th seed of a range, and tells its parent. */
+
+import type { MomentsTold } from './moments.ts';
 import { mutantNamed } from './mutants.ts';
 import { patchModules, SIGNATURES_ONCE } from './patch-modules.ts';
 import type { Counters } from './world.ts';
@@ -15,7 +17,15 @@ export interface Task {
 export type Told =
   | { readonly kind: 'progress'; readonly seeds: number }
   | { readonly kind: 'violation'; readonly seed: number; readonly text: string }
-  | { readonly kind: 'done'; readonly seeds: number; readonly violations: number; readonly counters: Counters; readonly cpuMs: number };
+  | {
+      readonly kind: 'done';
+      readonly seeds: number;
+      readonly violations: number;
+      readonly counters: Counters;
+      readonly cpuMs: number;
+      /** Of a mutant: histories in which one thing happens at one call, and those that it violates. */
+      readonly moments: MomentsTold | null;
+    };
 
 const TOLD_EVERY = 20;
 
@@ -24,6 +34,7 @@ const mutant = task.mutant === null ? null : mutantNamed(task.mutant);
 patchModules([...SIGNATURES_ONCE, ...(mutant?.patches ?? [])]);
 // Only now: the modules are loaded with the lines replaced.
 const { runSeed } = await import('./history.ts');
+const { tellMoments } = await import('./moments.ts');
 
 // Every lost answer is an error, and nobody reads where it was made.
 Error.stackTraceLimit = 1;
@@ -50,6 +61,8 @@ for (let seed = task.from; seed <= task.to; seed += task.step) {
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
+// A mutant that no seed kills may die at an exact moment.
+const moments = mutant !== null && !(task.untilKilled && violations > 0) ? await tellMoments(mutant.mutation) : null;
 const { user, system } = process.cpuUsage();
-tell({ kind: 'done', seeds, violations, counters: sums as unknown as Counters, cpuMs: (user + system) / 1000 });
+tell({ kind: 'done', seeds, violations, counters: sums as unknown as Counters, cpuMs: (user + system) / 1000, moments });
 process.disconnect?.();

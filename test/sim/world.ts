@@ -23,7 +23,7 @@ const OLD_READER_MS = 5 * DAY_MS;
 /** Whoever sleeps here has begun something and has not decided it: what deadlines are for. */
 const UNDECIDED = /^(data|_quarantine|_segments|config)\//;
 /** Writes that decide. Nothing can be looked at between the last look at the clock and these, so nobody sleeps here for as long as files are kept. */
-const DECIDING = /^(_commits|_snap|closes|bills)\//;
+export const DECIDING = /^(_commits|_snap|closes|bills)\//;
 const LONGEST_BEFORE_DECIDING_H = 26;
 const STALLS_H = [0.2, 5, 25, 26, 80, 200, 480];
 const LONG_STALLS_H = [5, 26, 200, 300, 480];
@@ -69,6 +69,8 @@ export class World {
   violation: Violation | null = null;
   /** Decides a call's fate before chance does: for exact crash points. */
   aim: ((process: SimProcess, operation: Operation, key: string) => Fate | null) | null = null;
+  /** Decides how long a call takes before chance does. */
+  nap: ((process: SimProcess, operation: Operation, key: string) => number | null) | null = null;
   private readonly log: ((line: string) => void) | null;
   private names = 0;
 
@@ -155,7 +157,9 @@ export class World {
     return fate;
   }
 
-  latencyOf(operation: Operation, key: string): number {
+  latencyOf(process: SimProcess, operation: Operation, key: string): number {
+    const nap = this.nap?.(process, operation, key) ?? null;
+    if (nap !== null) return nap;
     const { stallPerMyriad, slowPermille } = this.weather;
     if (stallPerMyriad > 0 && operation !== 'read') {
       const isPut = operation === 'put';
