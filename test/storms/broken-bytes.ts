@@ -30,8 +30,8 @@ const LANDED_MS = monthMs('2025-12');
 export const TRUNCATED_GZIP: Storm = {
   name: 'truncated-gzip',
   title: 'Truncated gzip',
-  figures: ({ small }) =>
-    `cut at every ${small ? '40th ' : ''}byte of a 4 KB file, and at, before and behind each of its flush points in a second one`,
+  wanted: ({ small }) =>
+    `cut at every ${small ? '40th ' : ''}byte of a 4 KB file, and at, before and behind each of its flush points in a second one: 0 partial commits`,
   run: async ({ small, random, note }) => {
     const draw = random('rows');
     const rows = Array.from({ length: 255 }, (_, n) => usageRow(draw, `r${n}-${draw.hex(8)}`, monthMs('2025-10') + n * 3_600_000));
@@ -115,8 +115,8 @@ async function flushedGzip(rows: readonly UsageRow[]): Promise<{ bytes: Buffer; 
 export const BIT_FLIPS: Storm = {
   name: 'bit-flips',
   title: 'Bit flips',
-  figures: ({ small }) =>
-    `one bit in ${small ? 'every 37th' : 'every'} byte of a data and a quarantine file, commit, hint, segment, snapshot`,
+  wanted: ({ small }) =>
+    `one bit in ${small ? 'every 37th' : 'every'} byte of a data and a quarantine file, commit, hint, segment, snapshot: refused by checksum, never summed`,
   run: async ({ small, random, note, folder }) => {
     const living = livingCentre(null);
     try {

@@ -21,8 +21,8 @@ export type Sweep = 'pages' | 'names' | 'close';
 export const DISK_FULL: Storm = {
   name: 'disk-full',
   title: 'Disk full',
-  figures: ({ small }) =>
-    `${MIB} MiB tmpfs, ingest and fold with 0, ${small ? '8, 16' : '1, 2'} … pages free until it goes through; the same for file names; close`,
+  wanted: ({ small }) =>
+    `${MIB} MiB tmpfs, ingest and fold with 0, ${small ? '8, 16' : '1, 2'} … pages free until it goes through; the same for file names; close: typed error, no half commit, recovers`,
   run: async ({ small, folder, note }) => {
     try {
       execFileSync('unshare', [...NAME_SPACE, 'mount', '-t', 'tmpfs', '-o', 'size=1m', 'kashi-storm', folder], { stdio: 'ignore' });

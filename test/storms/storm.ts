@@ -14,12 +14,16 @@ export interface StormOptions {
   readonly commits: number;
 }
 
+/** The form that npm test plays. */
+export const SMALL: StormOptions = { small: true, seed: '1', kills: 6, writerSeconds: 2, commits: 2000 };
+
 export interface Storm {
   readonly name: string;
   /** Row of RELIABILITY 4.4 (or 4.1) that it plays. */
   readonly title: string;
-  figures(options: StormOptions): string;
-  /** What was counted, in words. Errors: AssertionError when a figure is not met, Skipped when this machine cannot play it. */
+  /** The conditions, and what must come of them. */
+  wanted(options: StormOptions): string;
+  /** What was measured, in words. Errors: AssertionError when it is not what is wanted, Skipped when this machine cannot play it. */
   run(at: StormRun): Promise<string>;
 }
 
@@ -38,8 +42,8 @@ export class Skipped extends Error {}
 export interface StormResult {
   readonly name: string;
   readonly title: string;
-  readonly figures: string;
-  readonly counted: string;
+  readonly wanted: string;
+  readonly measured: string;
   readonly outcome: 'ok' | 'FAIL' | 'skipped';
   readonly seconds: number;
 }
@@ -47,11 +51,11 @@ export interface StormResult {
 export async function runStorm(storm: Storm, options: StormOptions, note: (text: string) => void = () => {}): Promise<StormResult> {
   const folder = mkdtempSync(join(tmpdir(), `kashi-storm-${storm.name}-`));
   const started = performance.now();
-  const ended = (outcome: StormResult['outcome'], counted: string): StormResult => ({
+  const ended = (outcome: StormResult['outcome'], measured: string): StormResult => ({
     name: storm.name,
     title: storm.title,
-    figures: storm.figures(options),
-    counted,
+    wanted: storm.wanted(options),
+    measured,
     outcome,
     seconds: (performance.now() - started) / 1000,
   });

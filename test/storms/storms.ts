@@ -2,20 +2,22 @@
 import { parseArgs } from 'node:util';
 import { STORMS } from './cases.ts';
 import { recordResults } from './record.ts';
-import { grouped, runStorm, type StormOptions, type StormResult } from './storm.ts';
+import { grouped, runStorm, SMALL, type StormOptions, type StormResult } from './storm.ts';
+import { tableFor } from './table.ts';
 
-const HELP = `Plays hostile conditions on the real store, ingest, fold and close, and counts what came of each: rows lost, doubled or
-torn, bytes summed that a checksum should have refused. See test/storms/README.md.
+const HELP = `Plays hostile conditions on the real store, ingest, fold and close, and measures what came of each: rows lost, doubled or torn,
+bytes summed that a checksum should have refused. See test/storms/README.md.
 
-  npm run storms                                 every case, about five minutes on two cores
+  npm run storms                                 every case with the figures of a commit
+  npm run storms -- --long                       2,000 kills, ten minutes of racing writers
+  npm run storms -- --small                      the form that npm test plays
   npm run storms -- --case truncated-gzip        one case (--case may be repeated)
-  npm run storms -- --small                      the form that npm test plays, under a minute
-  npm run storms -- --writer-seconds 600         writers and sealers race for ten minutes
   npm run storms -- --seed 7                     other random numbers (the same seed plays the same storm)
   npm run storms -- --record                     also writes the table into test/storms/README.md
 
-  --kills N          SIGKILLs of real processes (default 500)
-  --commits N        commits of the month that is folded in case scale (default 210000)
+  --kills N              SIGKILLs of real processes (500)
+  --writer-seconds N     how long writers, sealers and compactors race (15)
+  --commits N            commits of the month that is folded in case scale (210000)
 
 Cases:
 ${STORMS.map(({ name, title }) => `  ${name.padEnd(24)} ${title}`).join('\n')}
@@ -23,8 +25,11 @@ ${STORMS.map(({ name, title }) => `  ${name.padEnd(24)} ${title}`).join('\n')}
 Exit code: 0 all passed (or skipped, which is said), 1 a case failed, 2 wrong arguments.
 `;
 
-const SMALL: StormOptions = { small: true, seed: '1', kills: 6, writerSeconds: 2, commits: 2000 };
-const FULL: StormOptions = { small: false, seed: '1', kills: 500, writerSeconds: 20, commits: 210_000 };
+const FORMS: Readonly<Record<'small' | 'commit' | 'long', StormOptions>> = {
+  small: SMALL,
+  commit: { small: false, seed: '1', kills: 500, writerSeconds: 15, commits: 210_000 },
+  long: { small: false, seed: '1', kills: 2000, writerSeconds: 600, commits: 210_000 },
+};
 
 function options() {
   try {
@@ -32,6 +37,7 @@ function options() {
       options: {
         case: { type: 'string', multiple: true },
         small: { type: 'boolean', default: false },
+        long: { type: 'boolean', default: false },
         seed: { type: 'string', default: '1' },
         kills: { type: 'string' },
         'writer-seconds': { type: 'string' },
@@ -44,7 +50,9 @@ function options() {
     for (const name of names)
       if (!STORMS.some((storm) => storm.name === name))
         throw new Error(`no case is called ${name}; allowed: ${STORMS.map((storm) => storm.name).join(', ')}`);
-    const base = values.small ? SMALL : FULL;
+    if (values.small && values.long) throw new Error('--small and --long exclude each other');
+    const form = values.small ? 'small' : values.long ? 'long' : 'commit';
+    const base = FORMS[form];
     const number = (text: string | undefined, fallback: number, flag: string): number => {
       const n = Number(text ?? fallback);
       if (!Number.isSafeInteger(n) || n < 1) throw new Error(`--${flag} is a whole number from 1, found ${text}`);
@@ -52,6 +60,7 @@ function options() {
     };
     return {
       ...values,
+      form,
       names,
       storm: {
         ...base,
@@ -76,15 +85,11 @@ if (chosen.help) {
 const onTerminal = process.stderr.isTTY === true;
 const clear = (): void => void (onTerminal && process.stderr.write('\r\u001b[K'));
 
-/** A row of the table; what a failing case said stands below it, whole. */
-function rowText({ name, figures, counted, outcome, seconds }: StormResult): string {
-  const [first = '', ...rest] = counted.split('\n');
-  const more = outcome === 'FAIL' && rest.length > 0 ? `\n${rest.map((line) => `    ${line}`).join('\n')}` : '';
-  return `${outcome.padEnd(7)} ${seconds.toFixed(1).padStart(6)} s  ${name.padEnd(24)} ${figures}\n${' '.repeat(18)}${first}${more}`;
-}
-
+const table = tableFor(process.stdout.columns ?? null);
 const results: StormResult[] = [];
-process.stdout.write(`Storms with seed ${chosen.storm.seed}${chosen.small ? ', small' : ''}: ${chosen.names.length} cases\n`);
+process.stdout.write(
+  `Storms with seed ${chosen.storm.seed}, ${chosen.form} form: ${chosen.names.length} cases\n\n${table.head.join('\n')}\n`,
+);
 for (const storm of STORMS.filter(({ name }) => chosen.names.includes(name))) {
   const note = (text: string): void => {
     if (!onTerminal) return;
@@ -95,7 +100,7 @@ for (const storm of STORMS.filter(({ name }) => chosen.names.includes(name))) {
   const result = await runStorm(storm, chosen.storm, note);
   clear();
   results.push(result);
-  process.stdout.write(`${rowText(result)}\n`);
+  process.stdout.write(`${table.row(result).join('\n')}\n`);
 }
 const count = (outcome: StormResult['outcome']): number => results.filter((result) => result.outcome === outcome).length;
 const seconds = results.reduce((sum, result) => sum + result.seconds, 0);
