@@ -89,7 +89,7 @@ export const KILLS: Storm = {
     );
     const sum = (of: 'rows' | 'commits' | 'closes'): number => lanes.reduce((all, one) => all + one[of], 0);
     assert.equal(toll.kills, kills);
-    return `${kills} kills (${toll.escaped} ended first): ${grouped(sum('rows'))} rows in ${sum('commits')} commits, digests as planted, 0 torn; ${sum('closes')} closes finished, each to the bill of a close that nobody killed. Died at: ${toll.text()}`;
+    return `${kills} kills (${toll.escaped} ended first): ${grouped(sum('rows'))} rows in ${sum('commits')} commits, digests as planted, 0 torn; closes finished: ${sum('closes')}, each to the bill of a close that nobody killed. Died at: ${toll.text()}`;
   },
 };
 
