@@ -2,11 +2,10 @@
 import { Command } from 'commander';
 import { type BillDocument, type BillLine, readBill } from '../billing/bill-document.ts';
 import { withCorrections } from '../close/bill-object.ts';
-import { equationText } from '../close/equation.ts';
 import { periodOf } from '../domain/period.ts';
 import { type CheckResult, defineModels, runChecks } from '../warehouse/run.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
-import { summaryOf, waiverLines } from './close.ts';
+import { equationLines, waiverLines } from './close.ts';
 import { type ClosedDocument, closedDocument, pendingIn } from './closing.ts';
 import { EXIT, groupedDecimal, printJson, printLines, tableLines } from './output.ts';
 import { lineEquation, type Session, withSession } from './session.ts';
@@ -129,8 +128,7 @@ function closedBillLines(document: ClosedDocument): string[] {
     `Total ${groupedDecimal(total)} ${currency}`,
     ...corrected_in.map((later) => `Corrected in ${later.issued_in} by ${groupedDecimal(later.total)} ${currency} (${later.lines} lines)`),
     '',
-    ...equations.all.filter(({ name }) => name !== 'checks' && name !== 'money').map(equationText),
-    ...summaryOf(equations.all),
+    ...equationLines(equations.all),
     ...waiverLines(waivers),
     '',
     `SHA-256 ${sha256}, signed by key ${signature.key_id}. Prove it: kashi verify ${period}`,

@@ -1,7 +1,7 @@
 /** `kashi close <yyyy-mm>`: the month's bill, final, signed, provable. */
 import { Command } from 'commander';
 import { type Closed, closeMonth, type Refused } from '../close/close.ts';
-import { equationText } from '../close/equation.ts';
+import { equationText, residualOf } from '../close/equation.ts';
 import type { Hindrance } from '../close/gate.ts';
 import type { CloseCrashPoint, Gate } from '../close/judge.ts';
 import { settledGate } from '../close/settled.ts';
@@ -181,8 +181,7 @@ function closedLines({ period, signed, bill, evidence, state }: Closed & { reado
     ),
     `Total ${groupedDecimal(bill.total)} ${bill.currency}${corrections.length === 0 ? '' : `, ${corrections.length} of the lines correct earlier months`}`,
     '',
-    ...evidence.equations.filter(({ name }) => name !== 'checks' && name !== 'money').map(equationText),
-    ...summaryOf(evidence.equations),
+    ...equationLines(evidence.equations),
     ...waiverLines(evidence.waivers),
     '',
     `Bill      SHA-256 ${signed.value.bill}`,
@@ -193,10 +192,16 @@ function closedLines({ period, signed, bill, evidence, state }: Closed & { reado
   ];
 }
 
-/** Money and checks have an equation a tenant and a model: how many hold is enough for a terminal. */
-export function summaryOf(equations: Closed['evidence']['equations']): string[] {
-  const of = (name: string): number => equations.filter((one) => one.name === name).length;
-  return [`money: ${of('money')} sums; residual 0`, `checks: ${of('checks')} of lines, tiers and conservation; no row is wrong`];
+/** Every equation. Sums of tenants and checks have one a tenant and a model: their number and residual are enough for a terminal. */
+export function equationLines(equations: Closed['evidence']['equations']): string[] {
+  const checks = equations.filter(({ name }) => name === 'checks');
+  const tenants = equations.filter(({ name, subject }) => name === 'money' && subject !== 'bill');
+  const whole = equations.filter((one) => !checks.includes(one) && !tenants.includes(one));
+  return [
+    ...whole.map(equationText),
+    `money of each tenant: ${grouped(tenants.length)} sums; residual ${residualOf(tenants)}`,
+    `checks: ${grouped(checks.length)} of lines, tiers and conservation; ${residualOf(checks)} rows are wrong`,
+  ];
 }
 
 export function waiverLines(waivers: Closed['evidence']['waivers']): string[] {

@@ -55,12 +55,15 @@ function reportLines(report: IsolatedReport): string[] {
   return [
     ...checks.map(({ name, detail }) => `✓ ${name.padEnd(14)} ${detail}`),
     `  ${'network'.padEnd(14)} ${isolation.network}`,
-    `  ${'key'.padEnd(14)} ${key_id ?? 'unknown'}, ${trusted_key ? 'the trusted one' : 'not compared with a trusted one: --public-key <file>'}`,
+    ...(key_id === null
+      ? []
+      : [`  ${'key'.padEnd(14)} ${key_id}, ${trusted_key ? 'the trusted one' : 'not compared with a trusted one: --public-key <file>'}`]),
     ...(problem === null
       ? ['', `${period} matches: SHA-256 ${sha256}`]
       : [
           '',
-          `${period} DOES NOT MATCH: ${problem.message}`,
+          // Nothing was compared where no signed bill could be read.
+          `${period} ${sha256 === null ? 'CANNOT BE VERIFIED' : 'DOES NOT MATCH'}: ${problem.message}`,
           ...Object.entries({
             where: problem.where,
             allowed: problem.allowed,

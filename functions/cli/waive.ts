@@ -34,9 +34,10 @@ export function waiveCommand(): Command {
       const done = await waiveAll(openCentre(options), period, subjects, options);
       if (options.json === true) printJson({ period, waived: done });
       else
-        printLines(
-          done.map(({ subject, outcome }) => `${outcome === 'created' ? 'Waived' : 'Waived before, stands as it was'}: ${subject}`),
-        );
+        printLines([
+          ...done.map(({ subject, outcome }) => `${outcome === 'created' ? 'Waived' : 'Waived before, stands as it was'}: ${subject}`),
+          `It counts where kashi close ${period} meets exactly this name, and is printed on the bill then.`,
+        ]);
     });
 }
 

@@ -177,6 +177,8 @@ export async function openEngine(centre: Centre, files: readonly SnapshotFile[])
 /** How two engines over the same rows may differ without a bill showing it. */
 export interface EngineManner {
   readonly threads?: number;
+  /** Default '2GB'. */
+  readonly memoryLimit?: string;
   /** Files in the reverse of their order. */
   readonly reversed?: boolean;
   /** Text of the prelude; default: the one beside the code. */
@@ -187,7 +189,7 @@ export interface EngineManner {
 export async function openEngineAt(
   { store, warehouseDirectory }: Pick<Centre, 'store' | 'warehouseDirectory'>,
   files: readonly SnapshotFile[],
-  { threads, reversed = false, prelude }: EngineManner = {},
+  { threads, memoryLimit, reversed = false, prelude }: EngineManner = {},
 ): Promise<Warehouse> {
   const { duckdbWarehouse } = await import('../adapters/warehouse-duckdb.ts');
   const order = new Map<string, number>();
@@ -213,6 +215,7 @@ export async function openEngineAt(
     objects: [...objects.values()],
     prelude: prelude ?? readPrelude('duckdb'),
     ...(threads === undefined ? {} : { threads }),
+    ...(memoryLimit === undefined ? {} : { memoryLimit }),
   });
 }
 

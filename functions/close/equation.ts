@@ -32,12 +32,35 @@ export function holds({ residual }: Equation): boolean {
   return Rational.of(residual).compare(Rational.of(0n)) === 0;
 }
 
-/** Example: 'rows token_usage: stored 10 = charged 8 + duplicate 2; residual 0'. Terms of zero are left out, save a lone one. */
+/** Σ of the sizes of all residuals: 0 only when each equation holds. */
+export function residualOf(equations: readonly Equation[]): string {
+  const zero = Rational.of(0n);
+  const sum = equations.reduce((total, { residual }) => {
+    const own = Rational.of(residual);
+    return own.compare(zero) < 0 ? total.subtract(own) : total.add(own);
+  }, zero);
+  return trimDecimal(sum.toFixed(16), 0);
+}
+
+/** Example: 'rows token_usage: stored 10,000 = charged 9,998 + not charged 2; residual 0'. Terms of zero are left out, save a lone one. */
 export function equationText({ name, subject, left, right, residual }: Equation): string {
   const side = (terms: readonly Term[]): string => {
     const shown = terms.filter(({ value }) => /[1-9]/.test(value));
-    const text = (shown.length === 0 ? terms.slice(0, 1) : shown).map(({ term, value }) => `${term} ${trimDecimal(value, 0)}`).join(' + ');
+    const text = (shown.length === 0 ? terms.slice(0, 1) : shown)
+      .map(({ term, value }) => `${spaced(term)} ${readable(value)}`)
+      .join(' + ');
     return text === '' ? '0' : text;
   };
-  return `${name} ${subject}: ${side(left)} = ${side(right)}; residual ${trimDecimal(residual, 0)}`;
+  return `${spaced(name)} ${subject}: ${side(left)} = ${side(right)}; residual ${readable(residual)}`;
+}
+
+function spaced(name: string): string {
+  return name.replaceAll('_', ' ');
+}
+
+/** '10713600000.00' → '10,713,600,000'. */
+function readable(value: string): string {
+  const [whole = '', fraction] = trimDecimal(value, 0).split('.');
+  const grouped = whole.replace(/\B(?=(\d{3})+$)/g, ',');
+  return fraction === undefined ? grouped : `${grouped}.${fraction}`;
 }

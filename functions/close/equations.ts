@@ -44,7 +44,7 @@ export async function accountOf(
   return { equations, checks, promises };
 }
 
-/** Lines of each source: what the snapshot says was landed, against the lines of its commits by outcome. */
+/** Lines of each source and of all: what the snapshot says was landed, against the lines of its commits by outcome. */
 async function lineEquations(store: ObjectStore, snapshot: Snapshot): Promise<Equation[]> {
   const sums = new Map<string, { valid: number; quarantined: number; blank: number }>();
   for await (const commit of snapshotCommits(store, snapshot)) {
@@ -57,10 +57,18 @@ async function lineEquations(store: ObjectStore, snapshot: Snapshot): Promise<Eq
     sums.set(commit.source, sum);
   }
   const names = [...new Set([...sums.keys(), ...Object.keys(snapshot.totals)])].sort();
-  return names.map((source) => {
+  const all = { physical: 0, valid: 0, quarantined: 0, blank: 0 };
+  const equations = names.map((source) => {
     const { valid = 0, quarantined = 0, blank = 0 } = sums.get(source) ?? {};
-    return equation('lines', source, { physical: snapshot.totals[source]?.physical ?? 0 }, { valid, quarantined, blank });
+    const physical = snapshot.totals[source]?.physical ?? 0;
+    all.physical += physical;
+    all.valid += valid;
+    all.quarantined += quarantined;
+    all.blank += blank;
+    return equation('lines', source, { physical }, { valid, quarantined, blank });
   });
+  const { physical, ...outcomes } = all;
+  return [...equations, equation('lines', 'of all sources', { physical }, outcomes)];
 }
 
 const OTHER_DATASETS = ['gpu_sample', 'allocation_event', 'training_progress', 'scheduler_event', 'pod_device', 'quarantine'] as const;

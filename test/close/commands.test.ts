@@ -1,10 +1,11 @@
 /** The commands on closed months as a person or a script starts them: exit codes, JSON, text that says what to do. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { BillDocument } from '../../functions/billing/bill-document.ts';
+import { sha256Hex } from '../../functions/domain/canonical-json.ts';
 import { json, kashi, type Ran } from '../cli/run.ts';
 import { centreIn, type LivingCentre, livingCentre } from './support.ts';
 
@@ -20,6 +21,16 @@ before(async () => {
 });
 after(() => living.remove());
 
+/** Path → SHA-256 of every file below these folders of the warehouse. */
+function bytesBelow(...parts: readonly string[]): Record<string, string> {
+  const files = parts.flatMap((part) =>
+    readdirSync(join(living.directory, 'warehouse', part), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name)),
+  );
+  return Object.fromEntries(files.sort().map((file) => [file, sha256Hex(readFileSync(file))]));
+}
+
 describe('a month from open to adjusted', () => {
   let sha256 = '';
 
@@ -32,6 +43,7 @@ describe('a month from open to adjusted', () => {
       ['2025-10', false, null, 'the month is not closed'],
     );
     const corrected = run('correct', '2025-10', '--json');
+    assert.match(run('verify', '2025-10').stdout, /^2025-10 CANNOT BE VERIFIED: the month is not closed$/m);
     assert.equal(corrected.code, 2);
     assert.equal(json<{ error: { code: string } }>(corrected).error.code, 'not_found');
   });
@@ -62,8 +74,20 @@ describe('a month from open to adjusted', () => {
     assert.match(run('verify', '2025-10').stdout, new RegExp(`2025-10 matches: SHA-256 ${sha256}`));
   });
 
+  test('the bill prints every equation with residual 0', () => {
+    const { stdout } = run('bill', '2025-10');
+    const printed = stdout.split('\n').filter((line) => line.includes('; residual ') || line.startsWith('checks: '));
+    const names = ['lines', 'rows', 'tokens', 'control', 'gpu time', 'money', 'cost', 'telescoping', 'chain', 'twin', 'checks'];
+    assert.deepEqual(
+      names.filter((name) => !printed.some((line) => line.startsWith(`${name} `) || line.startsWith(`${name}: `))),
+      [],
+    );
+    for (const line of printed) assert.match(line, /residual 0$|; 0 rows are wrong$/);
+  });
+
   test('nothing that the tool can do changes the closed bill', async () => {
     const bill = run('bill', '2025-10', '--json').stdout;
+    const issued = bytesBelow('bills', 'closes', 'objects');
     await living.land(['usage-2.csv', 'allocations-3.csv']);
     const landing = join(living.directory, 'landing');
     for (const args of [
@@ -73,8 +97,14 @@ describe('a month from open to adjusted', () => {
       ['keys', 'init'],
       ['export', '2025-10', '--output', 'out'],
       ['correct', '2025-10'],
+      ['compact', '--min-files', '2', '--quiet-days', '0'],
+      ['collect', '--grace-days', '2', '--keep-days', '2'],
+      ['watch', '--once', '--settle-seconds', '0'],
+      ['whatif', '2025-10', '--price-book', 'price-book.yaml'],
     ])
       assert.equal(run(...args).code, 0, args.join(' '));
+    for (const sql of ['delete from bill_line', "copy (select 1) to 'warehouse/bills/2025-10/000.json'", 'drop view bill_line'])
+      assert.notEqual(run('query', sql).code, 0, sql);
     const book = join(living.directory, 'price-book.yaml');
     const before = readFileSync(book, 'utf8');
     writeFileSync(book, before.replace('output: "8"', 'output: "80"'));
@@ -82,6 +112,7 @@ describe('a month from open to adjusted', () => {
     assert.equal(run('waive', '2025-10', 'held:x', '--by', 'a', '--reason', 'b').code, 2);
     assert.equal(run('bill', '2025-10', '--json').stdout, bill);
     assert.equal(run('verify', '2025-10').code, 0);
+    assert.deepEqual(bytesBelow('bills', 'closes', 'objects'), issued);
     writeFileSync(book, before);
   });
 

@@ -175,7 +175,7 @@ describe('a broken equation refuses the close', { concurrency: 2 }, () => {
         assert.equal(outcome.state, 'closed');
         const equations = outcome.state === 'closed' ? outcome.evidence.equations.map(equationText) : [];
         // 8 accelerators × 744 hours × 9.50, of which 2 hours are on a line.
-        assert.ok(equations.includes('cost pool hq/h800: asset 56544 = recovered 19 + idle 56525; residual 0'));
+        assert.ok(equations.includes('cost pool hq/h800: asset 56,544 = recovered 19 + idle 56,525; residual 0'));
       });
     });
 

@@ -5,36 +5,19 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { orderCorrection } from '../../functions/cli/correct.ts';
 import { writeClosedFiles } from '../../functions/cli/export.ts';
 import { readClosed, VERIFIER } from '../../functions/cli/proof.ts';
-import { waiveAll } from '../../functions/cli/waive.ts';
 import { createCentreKey } from '../../functions/cli/wiring.ts';
-import type { VerifyReport } from '../../functions/close/verify.ts';
+import { everyKindClosed, problemFound } from './every-kind.ts';
 import { type LivingCentre, livingCentre } from './support.ts';
 
-const SITUATION = join(import.meta.dirname, 'situations', 'unknown-team-waived-then-mapped');
-const ROWS = join(import.meta.dirname, 'situations', 'late-rows-become-corrections');
 let living: LivingCentre;
 let other: LivingCentre;
 const exported = mkdtempSync(join(tmpdir(), 'kashi-exported-'));
 
 /** A waiver, an order, a correction and a quarantined row: every kind of object. */
 before(async () => {
-  living = livingCentre(SITUATION);
-  const poisoned = join(living.directory, 'usage-3.csv');
-  const good = Array.from({ length: 9 }, (_, index) => `g${index},2025-10-07T12:00:00+08:00,research,chat,1000,1`);
-  writeFileSync(poisoned, ['id,at,team,model,input,output', ...good, 'bad,never,research,chat,1,1', ''].join('\n'));
-  await living.land(['usage-1.csv', poisoned, join(ROWS, 'usage-2.csv')]);
-  const refused = await living.close('2025-10');
-  assert.equal(refused.state, 'refused');
-  const what = refused.state === 'refused' ? refused.hindrances.map(({ subject }) => subject) : [];
-  await waiveAll(living.open(), '2025-10', what, { by: 'Li Wei', reason: 'not charged' });
-  const first = await living.close('2025-10');
-  assert.equal(first.state, 'closed', JSON.stringify(first.state === 'refused' ? first.hindrances : ''));
-  living.use('tenants-2.yaml', 'tenants.yaml');
-  await orderCorrection(living.open(), '2025-10', 'Li Wei', 'team found');
-  assert.equal((await living.close('2025-11')).state, 'closed');
+  living = await everyKindClosed();
   other = livingCentre(null);
   createCentreKey(other.open());
   const centre = living.open();
@@ -74,11 +57,6 @@ function places(bytes: number): number[] {
   );
 }
 
-/** What verifying says of the month that corrects, else of the corrected one: some objects, such as its waivers, belong to that alone. */
-async function problemFound(): Promise<VerifyReport['problem']> {
-  return (await living.verify('2025-11')).problem ?? (await living.verify('2025-10')).problem;
-}
-
 describe('verify', () => {
   test('matches while nothing is changed', async () => {
     assert.equal((await living.verify('2025-11')).matches, true);
@@ -103,7 +81,7 @@ describe('verify', () => {
       assert.ok(files.length > 0);
       for (const file of files) {
         for (const place of places(readFileSync(file).length)) {
-          const problem = await flipped(file, place, problemFound);
+          const problem = await flipped(file, place, () => problemFound(living));
           assert.ok(problem !== null && problem.message !== '', `${file} at ${place}`);
         }
       }
@@ -115,7 +93,7 @@ describe('verify', () => {
       for (const file of filesBelow(join(living.directory, 'warehouse', part))) {
         const bytes = readFileSync(file);
         rmSync(file);
-        const problem = await problemFound();
+        const problem = await problemFound(living);
         writeFileSync(file, bytes);
         assert.notEqual(problem, null, file);
       }

@@ -1,4 +1,4 @@
-/** Child of disk-full.ts, on a small file system: fills it but for a little, tries, looks at what stands, makes space, tries again. */
+/** Child of disk-full.ts, on a small file system (or under a quota of its own): fills it but for a little, tries, looks at what stands, makes space, tries again. */
 import assert from 'node:assert/strict';
 import {
   closeSync,
@@ -13,6 +13,8 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
+import promises from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { closeCentre } from '../../functions/cli/close.ts';
 import { ingestInto } from '../../functions/cli/ingest.ts';
@@ -22,7 +24,7 @@ import { Random } from '../../functions/generate/random.ts';
 import { readCommit } from '../../functions/ledger/commit.ts';
 import { parseCommitKey } from '../../functions/ledger/keys.ts';
 import { centreIn } from '../close/support.ts';
-import type { DiskFullSaid, Sweep } from './disk-full.ts';
+import type { DiskFullSaid } from './disk-full.ts';
 import { assertSound, assertStored, countKeys, DAY_MS, landFile, monthMs, type UsageRow, usageRow, usageText } from './usage.ts';
 
 const [root = '', sweep = 'pages', stepText = '1'] = process.argv.slice(2);
@@ -30,6 +32,9 @@ const step = Number(stepText);
 const directory = join(root, 'centre');
 const ballast = join(root, 'ballast');
 cpSync(join(import.meta.dirname, '..', 'close', 'centre'), directory, { recursive: true });
+const isQuota = sweep.endsWith('quota');
+let quotaBytes = Number.POSITIVE_INFINITY;
+if (isQuota) limitWrites();
 const living = centreIn(directory, null);
 const random = new Random('1', 'disk-full');
 const planted: UsageRow[] = [];
@@ -37,6 +42,10 @@ const failures: Record<string, number> = {};
 
 /** Leaves so many pages, or names, on the file system. */
 function fill(free: number): void {
+  if (isQuota) {
+    quotaBytes = free * 256;
+    return;
+  }
   if (sweep === 'names') {
     mkdirSync(ballast);
     const { ffree } = statfsSync(root);
@@ -50,7 +59,28 @@ function fill(free: number): void {
   closeSync(descriptor);
 }
 
+/** Whole files that the store writes count; the one that would go beyond fails as on a full disk, half written. */
+function limitWrites(): void {
+  const { open } = promises;
+  promises.open = async (...args) => {
+    const handle = await open(...args);
+    const { writeFile } = handle;
+    handle.writeFile = async (data, options) => {
+      const bytes = (data as Uint8Array).length;
+      if (bytes > quotaBytes) {
+        await writeFile.call(handle, (data as Uint8Array).subarray(0, quotaBytes), options);
+        throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+      }
+      quotaBytes -= bytes;
+      await writeFile.call(handle, data, options);
+    };
+    return handle;
+  };
+  syncBuiltinESMExports();
+}
+
 function makeSpace(): void {
+  quotaBytes = Number.POSITIVE_INFINITY;
   rmSync(ballast, { recursive: true, force: true });
 }
 
@@ -100,7 +130,7 @@ async function sweepIngest(): Promise<DiskFullSaid> {
       [commits, snapshot.totals['mapped']?.rows, snapshot.totals['mapped']?.quarantined],
       [before + 1, planted.length, before + 1],
     );
-    if (!went && free < 400) continue;
+    if (!went && free < (isQuota ? 4000 : 400)) continue;
     assert.ok(went, `${free} free are not enough`);
     await assertStored(centre, planted);
     assert.deepEqual(leftovers(), [], 'nothing of failed attempts is left but files for the collector');
@@ -136,7 +166,7 @@ async function sweepClose(): Promise<DiskFullSaid> {
     makeSpace();
     const bills = await countKeys(store, 'bills/');
     assert.ok(bills === 0 || bills === 1, `${bills} bills`);
-    if (!went && free < 1000) continue;
+    if (!went && free < (isQuota ? 20_000 : 1000)) continue;
     assert.ok(went, `${free} free are not enough`);
     const closed = await closeCentre(living.open(), '2025-10', true);
     assert.equal(closed.state, 'already');
@@ -146,5 +176,5 @@ async function sweepClose(): Promise<DiskFullSaid> {
   }
 }
 
-const said = (sweep as Sweep) === 'close' ? await sweepClose() : await sweepIngest();
+const said = sweep.startsWith('close') ? await sweepClose() : await sweepIngest();
 process.stdout.write(JSON.stringify(said));

@@ -25,7 +25,8 @@ import {
 export const DUPLICATE_NOTIFICATIONS: Storm = {
   name: 'duplicate-notifications',
   title: 'Duplicate notifications',
-  figures: ({ small }) => (small ? '3 contents × 2 names, each ×10, 8 workers' : '20 contents × 2 names, each ×100, shuffled, 32 workers'),
+  wanted: ({ small }) =>
+    `${small ? '3 contents × 2 names, each ×10, 8' : '20 contents × 2 names, each ×100, shuffled, 32'} workers: 1 commit a content`,
   run: async ({ small, random, note }) => {
     const [contents, copies, workers] = small ? [3, 10, 8] : [20, 100, 32];
     const living = livingCentre(null);
@@ -70,7 +71,8 @@ export const DUPLICATE_NOTIFICATIONS: Storm = {
 export const DUPLICATE_ROWS: Storm = {
   name: 'duplicate-rows',
   title: 'Duplicate rows',
-  figures: ({ small }) => `50 % copies of ${small ? '300' : '20,000'} rows across files, days and a month border, some after the close`,
+  wanted: ({ small }) =>
+    `50 % copies of ${small ? '300' : '20,000'} rows across files, days and a month border, some after the close: billed = unique`,
   run: async ({ small, random }) => {
     const [count, files] = small ? [150, 4] : [10_000, 40];
     const living = livingCentre(null);
@@ -123,7 +125,7 @@ export const DUPLICATE_ROWS: Storm = {
 export const CONFLICTING_ROWS: Storm = {
   name: 'conflicting-rows',
   title: 'Same key, other payload',
-  figures: ({ small }) => `1 % of ${small ? '500' : '10,000'} rows`,
+  wanted: ({ small }) => `1 % of ${small ? '500' : '10,000'} rows: all listed; the close stops above the limit`,
   run: async ({ small, random }) => {
     const count = small ? 500 : 10_000;
     const conflicts = count / 100;

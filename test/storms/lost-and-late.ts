@@ -26,8 +26,8 @@ const HOUR_MS = 3_600_000;
 export const LOST_NOTIFICATIONS: Storm = {
   name: 'lost-notifications',
   title: 'Lost notifications',
-  figures: ({ small }) =>
-    `30, 60, 100 % of ${small ? 8 : 100} lost, every fifth worker dies before its hint, files land during the first turn`,
+  wanted: ({ small }) =>
+    `30, 60, 100 % of ${small ? 8 : 100} lost, every fifth worker dies before its hint, files land during the first turn: all in within two turns of the reconciler`,
   run: async ({ small, random }) => {
     const files = small ? 8 : 100;
     const said: string[] = [];
@@ -112,8 +112,8 @@ const LATENESS: Readonly<Record<string, number>> = {
 export const LATE_FILES: Storm = {
   name: 'late-files',
   title: 'Late files',
-  figures: ({ small }) =>
-    small ? '1 hour to 3 months late, over 4 closes' : '1 hour to 13 months late, a file of each lateness before close 1–4 and 14 of 14',
+  wanted: ({ small }) =>
+    `1 hour to ${small ? '3 months late, over 4 closes' : '13 months late, a file of each lateness before close 1–4 and 14 of 14'}: Σ issued = recomputed, line by line`,
   run: async ({ small, random, note }) => {
     const months = Array.from({ length: small ? 4 : 14 }, (_, n) => new Date(Date.UTC(2024, 11 + n)).toISOString().slice(0, 7));
     const living = livingCentre(null);

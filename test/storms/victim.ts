@@ -1,51 +1,58 @@
-/** Starts the real command and kills it: after a time, or when it has come to its n-th step. */
+/** Starts the real command and kills it at one of its steps, or a moment behind it: by what it does, never by how long it took. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
-import { LAUNCH } from '../cli/run.ts';
 
 const MARKS = pathToFileURL(join(import.meta.dirname, 'marks.ts')).href;
+/** As marks.ts has it, which must not be loaded into this process. */
+const DIE_AT = 'KASHI_STORM_DIE_AT';
 
-/** `afterMs` from its start; or at its `mark`-th mark (from 1) and so many ms later. */
-export type Moment = { readonly afterMs: number } | { readonly mark: number; readonly thenMs: number };
+/** Most victims die young: what they compile is kept, so that the next one starts sooner. */
+const COMPILED = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'kashi');
+
+/** At its `step`-th mark (from 1): by itself, at that very call; or by us, so many ms after we heard of it. */
+export interface Moment {
+  readonly step: number;
+  readonly laterMs: number | null;
+}
 
 export interface Ended {
   /** Null after a kill. */
   readonly code: number | null;
-  readonly ms: number;
   readonly marks: readonly string[];
   readonly output: string;
 }
 
-/** Runs `kashi <args>` in a folder; null lets it live. */
-export async function runVictim(args: readonly string[], cwd: string, moment: Moment | null): Promise<Ended> {
-  const started = performance.now();
-  const child = spawn(process.execPath, ['--import', MARKS, LAUNCH, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
-  let output = '';
-  let marks = '';
-  const kill = (): void => void child.kill('SIGKILL');
+/** Runs a script (the launcher of kashi, or one of ours) with its arguments in a folder; null lets it live. */
+export async function runVictim(script: readonly string[], cwd: string, moment: Moment | null): Promise<Ended> {
+  const dies = moment !== null && moment.laterMs === null;
+  const child = spawn(process.execPath, ['--import', MARKS, ...script], {
+    cwd,
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    env: { ...process.env, [DIE_AT]: String(dies ? moment.step : 0), NODE_COMPILE_CACHE: COMPILED },
+  });
+  let [output, marks, seen] = ['', '', 0];
   let timer: NodeJS.Timeout | null = null;
-  if (moment !== null && 'afterMs' in moment) timer = setTimeout(kill, moment.afterMs);
   for (const stream of [child.stdout, child.stderr])
     stream?.on('data', (chunk: Buffer) => {
       output += chunk.toString();
     });
   (child.stdio[3] as Readable).on('data', (chunk: Buffer) => {
     marks += chunk.toString();
-    if (moment === null || !('mark' in moment) || timer !== null || marks.split('\n').length <= moment.mark) return;
-    // Without a pause it dies before the next turn of this loop.
-    timer = setTimeout(kill, moment.thenMs);
-    if (moment.thenMs === 0) kill();
+    seen += chunk.filter((byte) => byte === 0x0a).length;
+    if (moment === null || moment.laterMs === null || timer !== null || seen < moment.step) return;
+    timer = setTimeout(() => child.kill('SIGKILL'), moment.laterMs);
   });
-  const code = await new Promise<number | null>((done) => child.once('close', done));
+  const code = await new Promise<number | null>((done, fail) => {
+    child.once('error', fail);
+    child.once('close', done);
+  });
   if (timer !== null) clearTimeout(timer);
-  return { code, ms: performance.now() - started, marks: marks.split('\n').filter((mark) => mark !== ''), output };
+  return { code, marks: marks.split('\n').filter((mark) => mark !== ''), output };
 }
 
-/** Where a process was when it died: between two marks. Example: 'linking _commits', 'after data', 'before any write'. */
+/** What a process was doing when it died. Example: 'link _commits' for a death before or after that call. */
 export function stageOf(marks: readonly string[]): string {
-  const last = marks.at(-1);
-  if (last === undefined) return 'before any write';
-  return last.replace(/^before /, 'linking ');
+  return (marks.at(-1) ?? 'nothing yet').replace(/^(before|after) /, '');
 }
