@@ -118,7 +118,7 @@ export class ObjectParser {
   }
 
   private shortLine(bytes: Uint8Array, start: number, end: number, line: number, byteStart: number): boolean {
-    const outcome = this.parser.parseBytes?.(bytes, start, end, line, (row) => this.sink.row(row, line)) ?? null;
+    const outcome = this.parser.parseBytes?.(asBuffer(bytes), start, end, line, (row) => this.sink.row(row, line)) ?? null;
     if (outcome === null) return false;
     this.counts.physical++;
     if (outcome === 'valid') this.counts.valid++;
@@ -151,8 +151,7 @@ export class ObjectParser {
 
   /** Plain text takes the one-pass reader; the thorough one decides about the rest, so both agree on every line. */
   private jsonLine(bytes: Uint8Array, start: number, end: number, lines: number, place: RecordPlace): void {
-    const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    const value = this.selector.parse(buffer, start, end, this.limits.depth, this.fields);
+    const value = this.selector.parse(asBuffer(bytes), start, end, this.limits.depth, this.fields);
     if (value !== NOT_PLAIN) {
       this.value(value, place, false);
       return;
@@ -196,6 +195,10 @@ export class ObjectParser {
       this.sink.refused(outcome, place, lines);
     }
   }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 function isBlank(bytes: Uint8Array, start: number, end: number): boolean {
