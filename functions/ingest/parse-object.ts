@@ -89,6 +89,12 @@ export class ObjectParser {
   finish(): void {
     this.reader.end();
     this.parser.finish?.((row, line) => this.sink.row(row, line));
+    this.release();
+  }
+
+  /** What is held for reading is for others to use. Part of finish. */
+  release(): void {
+    this.scanner?.release();
   }
 
   private lineSink(): LineSink {
@@ -110,8 +116,7 @@ export class ObjectParser {
     end: number,
     line: number,
   ): boolean {
-    if (scanner.bytes !== bytes) scanner.over(bytes);
-    if (!scanner.scan(start, end) || !reader.read(scanner, columns, line)) return false;
+    if (!scanner.scan(bytes, start, end) || !reader.read(scanner.spans, columns, line)) return false;
     this.counts.physical++;
     this.counts.valid++;
     return true;
