@@ -130,6 +130,31 @@ export interface SpooledRows {
   readonly rows: number;
   readonly minMs: number;
   readonly maxMs: number;
+  /** Where in the file they lie: for whoever puts spools together. */
+  readonly groups: readonly SpooledGroup[];
+}
+
+export interface SpooledGroup {
+  readonly rows: number;
+  /** In the order of the dataset's columns. */
+  readonly chunks: readonly SpooledChunk[];
+}
+
+/** The pages of one column of one group. Units: bytes. */
+export interface SpooledChunk {
+  /** Of its first page in the file. */
+  readonly offset: number;
+  /** With headers, as they lie in the file. */
+  readonly bytes: number;
+  /** Of these, those of a dictionary before the data; 0: there is none. */
+  readonly dictionaryBytes: number;
+  /** With headers, uncompressed. */
+  readonly plainBytes: number;
+  readonly isCompressed: boolean;
+  /** Rows without a value. */
+  readonly nulls: number;
+  /** The least and the greatest value, as the file has them; null: not known. */
+  readonly bounds: { readonly min: Uint8Array; readonly max: Uint8Array } | null;
 }
 
 /** The same for every row of an object. */

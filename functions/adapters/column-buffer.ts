@@ -1,4 +1,5 @@
 /** The values of one column of one row group, as a PLAIN page holds them: bytes that grow, and a bit per row. */
+import type { SpooledChunk } from '../ports.ts';
 
 /** Small: most objects have few rows, and a spool has twenty columns. */
 const FIRST_BYTES = 1024;
@@ -8,7 +9,7 @@ const TWO_32 = 4_294_967_296;
 
 export class ColumnBuffer {
   bytes = Buffer.allocUnsafe(FIRST_BYTES);
-  private view = new DataView(this.bytes.buffer, this.bytes.byteOffset, FIRST_BYTES);
+  view = new DataView(this.bytes.buffer, this.bytes.byteOffset, FIRST_BYTES);
   length = 0;
   /** Bit set: the row has a value. */
   readonly bitmap: Uint8Array;
@@ -68,10 +69,15 @@ export class ColumnBuffer {
     this.length += 8;
   }
 
-  private begin(size: number): void {
+  /** The row that is being written has a value. */
+  protected mark(): void {
     const { rows } = this.rowOf;
-    if (this.length + size > this.bytes.length) this.grow(size);
     this.bitmap[rows >> 3]! |= 1 << (rows & 7);
+  }
+
+  private begin(size: number): void {
+    if (this.length + size > this.bytes.length) this.grow(size);
+    this.mark();
   }
 
   private grow(size: number): void {
@@ -80,4 +86,21 @@ export class ColumnBuffer {
     this.bytes = larger;
     this.view = new DataView(larger.buffer, larger.byteOffset, larger.length);
   }
+}
+
+/** The least and the greatest of a column of integers, eight bytes each; null for none. */
+export function integerBounds({ bytes, view, length }: ColumnBuffer): SpooledChunk['bounds'] {
+  if (length === 0) return null;
+  let [min, max] = [0, 0];
+  for (let at = 8; at < length; at += 8) {
+    if (isLess(view, at, min)) min = at;
+    else if (isLess(view, max, at)) max = at;
+  }
+  return { min: Buffer.from(bytes.subarray(min, min + 8)), max: Buffer.from(bytes.subarray(max, max + 8)) };
+}
+
+/** Whole numbers of 64 bits compared in halves: beyond 2^53 they are no JavaScript numbers. */
+function isLess(view: DataView, one: number, other: number): boolean {
+  const [high, otherHigh] = [view.getInt32(one + 4, true), view.getInt32(other + 4, true)];
+  return high < otherHigh || (high === otherHigh && view.getUint32(one, true) < view.getUint32(other, true));
 }

@@ -1,4 +1,7 @@
-/** Spooled rows → Parquet through the embedded engine, which never sees a foreign byte unparsed. */
+/**
+ * Spooled rows → Parquet. Spools of one month and of plain columns are put together as they are; what has to be cast or divided goes through
+ * the embedded engine, which never sees a foreign byte unparsed.
+ */
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,6 +9,7 @@ import type { Dataset } from '../datasets.ts';
 import type { ParquetWriter, RowOrigin, SpooledRows, WrittenFile } from '../ports.ts';
 import { diskError } from './disk-error.ts';
 import { type Duckdb, openDuckdb, sqlText } from './duckdb.ts';
+import { concatSpools, isPlain } from './parquet-concat.ts';
 import { spooledColumns } from './row-spool.ts';
 import { makeScratch } from './scratch.ts';
 
@@ -19,15 +23,22 @@ const MEMORY_LIMIT = '448MB';
 /** A writer with its own scratch directory inside `workDirectory`; both the spools and the Parquet files live there until taken over. */
 export async function duckdbParquetWriter(workDirectory: string): Promise<ParquetWriter> {
   const directory = makeScratch(workDirectory, 'ingest');
-  const engine = await openDuckdb({ directories: [directory], temporaryDirectory: directory, memoryLimit: MEMORY_LIMIT });
+  let opened: Promise<Duckdb> | null = null;
+  const engine = (): Promise<Duckdb> => {
+    opened ??= openDuckdb({ directories: [directory], temporaryDirectory: directory, memoryLimit: MEMORY_LIMIT });
+    return opened;
+  };
   return {
     directory,
     write: async (dataset, spools, origin) => {
       if (spools.length === 0) return [];
       const written: WrittenFile[] = [];
       try {
-        for (const partition of await partitions(engine, dataset, spools))
-          written.push(await writePartition(engine, dataset, spools, origin, partition, directory));
+        if (isPlain(dataset) && monthsOf(spools).length === 1) written.push(await putTogether(dataset, spools, origin, directory));
+        else {
+          for (const partition of await partitions(await engine(), dataset, spools))
+            written.push(await writePartition(await engine(), dataset, spools, origin, partition, directory));
+        }
       } catch (error) {
         throw diskError(error, directory);
       }
@@ -38,7 +49,7 @@ export async function duckdbParquetWriter(workDirectory: string): Promise<Parque
       for (const { file } of spools) rmSync(file, { force: true });
     },
     close: async () => {
-      engine.close();
+      if (opened !== null) (await opened).close();
       rmSync(directory, { recursive: true, force: true });
     },
   };
@@ -46,16 +57,34 @@ export async function duckdbParquetWriter(workDirectory: string): Promise<Parque
 
 /** The UTC months that occur, in order; asked of the engine only when there may be several. */
 async function partitions(engine: Duckdb, dataset: Dataset, spools: readonly SpooledRows[]): Promise<string[]> {
-  const { minMs, maxMs } = spanOf(spools);
-  if (monthOf(minMs) === monthOf(maxMs)) return [monthOf(minMs)];
+  const known = monthsOf(spools);
+  if (known.length === 1) return known;
   const months = await engine.connection.runAndReadAll(
     `select distinct strftime(make_timestamp(${dataset.partitionBy} * 1000), '%Y-%m') as month from ${spoolRelation(spools)} order by month`,
   );
   return months.getRows().map((row) => String(row[0]));
 }
 
+/** The months of the first and the last instant. */
+function monthsOf(spools: readonly SpooledRows[]): string[] {
+  const { minMs, maxMs } = spanOf(spools);
+  return [...new Set([monthOf(minMs), monthOf(maxMs)])];
+}
+
 function spanOf(spools: readonly SpooledRows[]): { minMs: number; maxMs: number } {
   return { minMs: Math.min(...spools.map(({ minMs }) => minMs)), maxMs: Math.max(...spools.map(({ maxMs }) => maxMs)) };
+}
+
+async function putTogether(dataset: Dataset, spools: readonly SpooledRows[], origin: RowOrigin, directory: string): Promise<WrittenFile> {
+  const { minMs, maxMs } = spanOf(spools);
+  const partition = monthOf(minMs);
+  const file = fileName(dataset, partition, directory);
+  const { bytes, sha256 } = await concatSpools(dataset, spools, origin, file);
+  return { file, partition, rows: spools.reduce((sum, { rows }) => sum + rows, 0), bytes, sha256, minMs, maxMs };
+}
+
+function fileName({ name }: Dataset, partition: string, directory: string): string {
+  return join(directory, `${name}-${partition}-${randomUUID()}.parquet`);
 }
 
 async function writePartition(
@@ -68,10 +97,10 @@ async function writePartition(
 ): Promise<WrittenFile> {
   const [from, to] = monthBounds(partition);
   const { minMs, maxMs } = spanOf(spools);
-  const { name, partitionBy } = dataset;
+  const { partitionBy } = dataset;
   const rows = `select ${selection(dataset, origin)} from ${spoolRelation(spools)}`;
   const inMonth = minMs >= from && maxMs < to ? rows : `${rows} where ${partitionBy} >= ${from} and ${partitionBy} < ${to}`;
-  const path = join(directory, `${name}-${partition}-${randomUUID()}.parquet`);
+  const path = fileName(dataset, partition, directory);
   await engine.connection.run(
     `copy (${inMonth}) to ${sqlText(path)} (format parquet, compression zstd, compression_level 1, row_group_size ${groupRows(spools)})`,
   );
@@ -92,8 +121,12 @@ async function writePartition(
 
 /** Rows of one group, by the width of the widest spool. */
 function groupRows(spools: readonly SpooledRows[]): number {
-  const rowBytes = Math.max(...spools.map(({ file, rows }) => statSync(file).size / rows));
+  const rowBytes = Math.max(...spools.map(({ groups, rows }) => plainBytesOf(groups) / rows));
   return Math.max(LEAST_GROUP_ROWS, Math.min(ROW_GROUP_ROWS, Math.trunc(ROW_GROUP_BYTES / rowBytes)));
+}
+
+function plainBytesOf(groups: SpooledRows['groups']): number {
+  return groups.reduce((sum, { chunks }) => chunks.reduce((bytes, { plainBytes }) => bytes + plainBytes, sum), 0);
 }
 
 function spoolRelation(spools: readonly SpooledRows[]): string {

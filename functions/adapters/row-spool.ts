@@ -1,28 +1,26 @@
-/** Rows on their way to Parquet: columns in memory, flushed as row groups of an uncompressed file that only kashi writes and reads. */
+/** Rows on their way to Parquet: columns in memory, flushed as row groups that may stand in a stored file as they are. */
 import { randomUUID } from 'node:crypto';
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Column, type Dataset, ORIGIN_COLUMNS } from '../datasets.ts';
-import type { ColumnWriter, RowSpool, SpooledRows, StoredRow } from '../ports.ts';
-import { ColumnBuffer } from './column-buffer.ts';
+import type { ColumnWriter, RowSpool, SpooledChunk, SpooledGroup, SpooledRows, StoredRow } from '../ports.ts';
+import { ColumnBuffer, integerBounds } from './column-buffer.ts';
 import { diskError } from './disk-error.ts';
-import {
-  definitionLevels,
-  footer,
-  PARQUET_MAGIC,
-  type PlainChunk,
-  type PlainColumn,
-  type PlainRowGroup,
-  pageHeader,
-} from './parquet-page.ts';
+import { pagesOf } from './parquet-chunk.ts';
+import { footer, PARQUET_MAGIC, type PlainColumn } from './parquet-page.ts';
+import { TextColumn } from './text-column.ts';
 
 const GROUP_ROWS = 61_440;
 const GROUP_BYTES = 16 * 1024 * 1024;
 /** Bytes are counted once in so many rows. */
 const COUNT_EVERY = 256;
 
+export interface SpooledColumn extends PlainColumn, Pick<Column, 'type'> {
+  readonly nullable: boolean;
+}
+
 /** The columns a spool of the dataset holds: those that differ from row to row. What the engine cannot take as it is goes as text. */
-export function spooledColumns(dataset: Dataset): readonly (PlainColumn & Pick<Column, 'type'>)[] {
+export function spooledColumns(dataset: Dataset): readonly SpooledColumn[] {
   return dataset.columns
     .filter(({ name }) => name === 'line' || !ORIGIN_COLUMNS.has(name))
     .map(({ name, type, nullable }) => ({ name, type, kind: type === 'BIGINT' ? 'int64' : 'text', nullable: nullable === true }));
@@ -36,12 +34,12 @@ export function rowSpool(dataset: Dataset, directory: string): RowSpool {
 class PlainSpool implements RowSpool, ColumnWriter {
   private readonly file: string;
   private readonly dataset: Dataset;
-  private readonly columns: readonly PlainColumn[];
+  private readonly columns: readonly SpooledColumn[];
   private readonly instantColumn: number;
   private readonly lineColumn: number;
   private readonly place = { rows: 0 };
   private readonly buffers: readonly ColumnBuffer[];
-  private readonly groups: PlainRowGroup[] = [];
+  private readonly groups: SpooledGroup[] = [];
   private descriptor: number | null = null;
   private fileBytes = 0;
   private rows = 0;
@@ -54,7 +52,7 @@ class PlainSpool implements RowSpool, ColumnWriter {
     this.columns = spooledColumns(dataset);
     this.instantColumn = this.columnIndex(dataset.partitionBy);
     this.lineColumn = this.columnIndex('line');
-    this.buffers = this.columns.map(() => new ColumnBuffer(this.place, GROUP_ROWS));
+    this.buffers = this.columns.map(({ kind }) => new (kind === 'text' ? TextColumn : ColumnBuffer)(this.place, GROUP_ROWS));
   }
 
   columnIndex(name: string): number {
@@ -107,7 +105,7 @@ class PlainSpool implements RowSpool, ColumnWriter {
     this.flush();
     this.write(footer(this.columns, this.groups));
     this.close();
-    return { file: this.file, rows: this.rows, minMs: this.minMs, maxMs: this.maxMs };
+    return { file: this.file, rows: this.rows, minMs: this.minMs, maxMs: this.maxMs, groups: this.groups };
   }
 
   abort(): void {
@@ -126,18 +124,20 @@ class PlainSpool implements RowSpool, ColumnWriter {
       this.descriptor = this.onDisk(() => openSync(this.file, 'w'));
       this.write(PARQUET_MAGIC);
     }
-    const chunks = this.columns.map(({ nullable }, i) => this.chunk(this.buffers[i]!, nullable, rows));
-    this.groups.push({ rows, chunks });
+    this.groups.push({ rows, chunks: this.buffers.map((buffer) => this.chunk(buffer, rows)) });
     this.place.rows = 0;
     for (const buffer of this.buffers) buffer.clear();
   }
 
-  private chunk(buffer: ColumnBuffer, nullable: boolean, rows: number): PlainChunk {
-    const levels = nullable ? definitionLevels(buffer.bitmap, rows) : Buffer.alloc(0);
+  private chunk(buffer: ColumnBuffer, rows: number): SpooledChunk {
+    const values =
+      buffer instanceof TextColumn
+        ? buffer.finish()
+        : { bitmap: buffer.bitmap, values: buffer.bytes.subarray(0, buffer.length), indices: null, bounds: integerBounds(buffer) };
+    const { parts, chunk } = pagesOf(values, rows);
     const offset = this.fileBytes;
-    this.write(Buffer.concat([pageHeader(levels.length + buffer.length, rows), levels]));
-    this.write(buffer.bytes.subarray(0, buffer.length));
-    return { offset, bytes: this.fileBytes - offset };
+    for (const part of parts) this.write(part);
+    return { ...chunk, offset };
   }
 
   private write(bytes: Uint8Array): void {

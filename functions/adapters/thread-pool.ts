@@ -20,18 +20,22 @@ interface Thread {
   readonly jobs: Map<number, Waiting>;
 }
 
-/** `entry` is the module a thread runs (see serveThread); `data` is handed to it. */
+/** `entry` is the module a thread runs (see serveThread); `data` is handed to it. One thread starts now, the others when all are busy. */
 export function threadPool<Description, Block, Result>(entry: URL, threads: number, data: unknown): ThreadPool<Description, Block, Result> {
   const spares: ArrayBuffer[] = [];
-  const pool = Array.from({ length: threads }, () => startThread(entry, data, spares));
+  const pool = [startThread(entry, data, spares)];
+  const leastBusy = (): Thread => {
+    const thread = pool.reduce((least, one) => (one.jobs.size < least.jobs.size ? one : least));
+    if (thread.jobs.size === 0 || pool.length === threads) return thread;
+    const another = startThread(entry, data, spares);
+    pool.push(another);
+    return another;
+  };
   let nextJob = 0;
   return {
     threads,
     spare: () => spares.pop() ?? null,
-    open: (description) => {
-      const thread = pool.reduce((least, one) => (one.jobs.size < least.jobs.size ? one : least));
-      return openJob<Block, Result>(thread, nextJob++, description);
-    },
+    open: (description) => openJob<Block, Result>(leastBusy(), nextJob++, description),
     close: async () => {
       await Promise.all(pool.map(({ worker }) => worker.terminate()));
     },

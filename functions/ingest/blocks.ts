@@ -1,5 +1,5 @@
 /** A stream cut into blocks of whole lines, each in memory of its own, so that threads can read them side by side. */
-import { SLACK_BYTES } from './field-scanner.ts';
+import { MARK_BYTES, startsWithMark } from './lines.ts';
 
 export interface Block {
   /** Owns its buffer: it can be handed to another thread without a copy. Ends behind a line end, but for the last of an object. */
@@ -18,7 +18,7 @@ export const BLOCK_BYTES = 2 * 1024 * 1024;
 const FIRST_BYTES = 64 * 1024;
 const NEWLINE = 0x0a;
 /** A buffer without room. */
-const NOTHING = new Uint8Array(SLACK_BYTES);
+const NOTHING = new Uint8Array(0);
 
 /** Push chunks and send what comes; then end() for the rest. Memory: one block, or one line of at most maxLineBytes. */
 export class BlockCutter {
@@ -54,11 +54,11 @@ export class BlockCutter {
         }
         continue;
       }
-      if (this.filled === roomOf(this.buffer)) {
+      if (this.filled === this.buffer.length) {
         yield* this.cut();
         continue;
       }
-      const taken = Math.min(rest.length, roomOf(this.buffer) - this.filled);
+      const taken = Math.min(rest.length, this.buffer.length - this.filled);
       this.buffer.set(rest.subarray(0, taken), this.filled);
       this.filled += taken;
       rest = rest.subarray(taken);
@@ -79,21 +79,26 @@ export class BlockCutter {
     const end = this.buffer.lastIndexOf(NEWLINE, this.filled - 1) + 1;
     if (end > 0) {
       yield this.take(end);
-    } else if (this.filled <= this.maxLineBytes) {
+    } else if (this.filled - this.markBytes() <= this.maxLineBytes) {
       const larger = this.newBuffer(Math.max(BLOCK_BYTES, this.filled * 2));
       larger.set(this.buffer.subarray(0, this.filled));
       this.buffer = larger;
     } else {
-      this.skipFrom = this.byteStart;
+      this.skipFrom = this.byteStart + this.markBytes();
       this.byteStart += this.filled;
       this.filled = 0;
       this.buffer = NOTHING;
     }
   }
 
+  /** Bytes of a byte-order mark before what is filled: no part of a line. */
+  private markBytes(): number {
+    return this.byteStart === 0 && startsWithMark(this.buffer) ? MARK_BYTES : 0;
+  }
+
   private take(end: number): Block {
     const left = this.filled - end;
-    const next = left === 0 ? NOTHING : this.newBuffer(left > BLOCK_BYTES ? roomOf(this.buffer) : BLOCK_BYTES);
+    const next = left === 0 ? NOTHING : this.newBuffer(left > BLOCK_BYTES ? this.buffer.length : BLOCK_BYTES);
     next.set(this.buffer.subarray(end, this.filled));
     const block: Block = { bytes: this.buffer.subarray(0, end), line: this.line, byteStart: this.byteStart, tooLongUntil: null };
     const newlines = countNewlines(block.bytes);
@@ -105,10 +110,10 @@ export class BlockCutter {
     return block;
   }
 
-  /** Behind what is filled lie bytes that a reader of several at once may touch. Not zeroed: nobody believes them. */
+  /** Not zeroed: what is not filled is not handed over. */
   private newBuffer(room: number): Uint8Array<ArrayBuffer> {
     const spare = this.spare();
-    return spare?.byteLength === room + SLACK_BYTES ? Buffer.from(spare) : Buffer.allocUnsafeSlow(room + SLACK_BYTES);
+    return spare?.byteLength === room ? Buffer.from(spare) : Buffer.allocUnsafeSlow(room);
   }
 
   private skippedLine(until: number): Block {
@@ -117,10 +122,6 @@ export class BlockCutter {
     this.skipFrom = -1;
     return block;
   }
-}
-
-function roomOf(buffer: Uint8Array): number {
-  return buffer.length - SLACK_BYTES;
 }
 
 export function countNewlines(bytes: Uint8Array): number {

@@ -11,7 +11,7 @@ export interface LineSink {
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 const QUOTE = 0x22;
-const MARK_BYTES = 3;
+export const MARK_BYTES = 3;
 /** A quoted CSV record may span lines up to here; beyond it the opening line is refused alone and reading resumes at the next. */
 const QUOTED_RECORD_BYTES = 256 * 1024;
 const NOTHING = new Uint8Array(0);
@@ -79,7 +79,7 @@ export class LineReader {
     this.pendingHasLine = false;
     if (this.started) return bytes;
     this.started = true;
-    if (bytes[0] !== 0xef || bytes[1] !== 0xbb || bytes[2] !== 0xbf) return bytes;
+    if (!startsWithMark(bytes)) return bytes;
     this.offset = MARK_BYTES;
     return bytes.subarray(MARK_BYTES);
   }
@@ -152,6 +152,11 @@ export class LineReader {
     this.line += lines;
     return to;
   }
+}
+
+/** True for the UTF-8 byte-order mark. */
+export function startsWithMark(bytes: Uint8Array): boolean {
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
 }
 
 function linesIn(bytes: Uint8Array, start: number, end: number): number {

@@ -116,6 +116,7 @@ export class ParseJob {
   }
 
   abort(): void {
+    this.parser.release();
     this.rows.abort();
     this.refusals.abort();
   }

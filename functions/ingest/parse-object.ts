@@ -89,6 +89,12 @@ export class ObjectParser {
   finish(): void {
     this.reader.end();
     this.parser.finish?.((row, line) => this.sink.row(row, line));
+    this.release();
+  }
+
+  /** What is held for reading is for others to use. Part of finish. */
+  release(): void {
+    this.scanner?.release();
   }
 
   private lineSink(): LineSink {
@@ -110,15 +116,14 @@ export class ObjectParser {
     end: number,
     line: number,
   ): boolean {
-    if (scanner.bytes !== bytes) scanner.over(bytes);
-    if (!scanner.scan(start, end) || !reader.read(scanner, columns, line)) return false;
+    if (!scanner.scan(bytes, start, end) || !reader.read(scanner.spans, columns, line)) return false;
     this.counts.physical++;
     this.counts.valid++;
     return true;
   }
 
   private shortLine(bytes: Uint8Array, start: number, end: number, line: number, byteStart: number): boolean {
-    const outcome = this.parser.parseBytes?.(bytes, start, end, line, (row) => this.sink.row(row, line)) ?? null;
+    const outcome = this.parser.parseBytes?.(asBuffer(bytes), start, end, line, (row) => this.sink.row(row, line)) ?? null;
     if (outcome === null) return false;
     this.counts.physical++;
     if (outcome === 'valid') this.counts.valid++;
@@ -151,8 +156,7 @@ export class ObjectParser {
 
   /** Plain text takes the one-pass reader; the thorough one decides about the rest, so both agree on every line. */
   private jsonLine(bytes: Uint8Array, start: number, end: number, lines: number, place: RecordPlace): void {
-    const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    const value = this.selector.parse(buffer, start, end, this.limits.depth, this.fields);
+    const value = this.selector.parse(asBuffer(bytes), start, end, this.limits.depth, this.fields);
     if (value !== NOT_PLAIN) {
       this.value(value, place, false);
       return;
@@ -196,6 +200,10 @@ export class ObjectParser {
       this.sink.refused(outcome, place, lines);
     }
   }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 function isBlank(bytes: Uint8Array, start: number, end: number): boolean {

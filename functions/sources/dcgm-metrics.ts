@@ -86,6 +86,7 @@ const MAX_BY_COLUMN: Readonly<Record<Exclude<MetricColumn, 'energy_mj' | 'xid'>,
   memory_used_mib: 100_000_000,
   temperature_c: 1_000,
 };
+const PLAIN_MAX_BY_COLUMN: typeof MAX_BY_COLUMN = { ...MAX_BY_COLUMN, tensor_active: 1, sm_active: 1, engine_active: 1 };
 
 /**
  * The stored value of one reading, or null with the fault remembered in `reader`.
@@ -102,6 +103,18 @@ export function readMetricValue(column: MetricColumn, text: string, reader: Fiel
   if (column === 'xid') return reader.count(n, column);
   const value = reader.decimal(text, column, DECIMALS, MAX_BY_COLUMN[column], { required: true });
   return MAX_BY_COLUMN[column] === RATIO_LIMIT && n > 1 && value !== null ? '1' : value;
+}
+
+/**
+ * What readMetricValue makes of digits, or of digits, a point and digits: a file has millions of them. Null: it is for that to decide.
+ * Example: ('power_watts', '67.268000') → '67.268000'; ('power_watts', '2147483632') → null, a sentinel.
+ */
+export function readPlainValue(column: MetricColumn, text: string): MetricValue | null {
+  const n = Number(text);
+  if (column === 'energy_mj') return Number.isSafeInteger(n) && !text.includes('.') ? BigInt(text) : null;
+  if (column === 'xid' || n >= INT32_BLANK || n > PLAIN_MAX_BY_COLUMN[column]) return null;
+  const point = text.indexOf('.');
+  return point < 0 || text.length - point - 1 <= DECIMALS ? text : null;
 }
 
 /** The energy counter passes 2^31 within a day and is an int64: only the int64 blanks are sentinels. */

@@ -101,9 +101,11 @@ interface Stored {
   readonly values: Map<string, MetricValue>;
 }
 
-/** Values remembered of one metric. */
+/** Values remembered of one metric: those that are short, because long ones do not repeat. */
 const MOST_VALUES = 4096;
+const SHORT_VALUE_BYTES = 4;
 const SPACE = 0x20;
+const POINT = 0x2e;
 const MOST_VALUE_BYTES = 40;
 
 /** The short way: lines of series that were read before, single spaces, plain values. It refuses nothing but a second value of one reading. */
@@ -122,20 +124,27 @@ class ShortLines {
     this.lines = new SeriesLines((start) => learned(start, cache, values));
   }
 
-  parse(bytes: Uint8Array, start: number, end: number, line: number, emit: Emit): Outcome | null {
+  parse(bytes: Buffer, start: number, end: number, line: number, emit: Emit): Outcome | null {
     const known = this.lines.startOf(bytes, start, end);
     if (known === null) return null;
     const { meaning } = known;
     if (meaning === 'comment') return 'blank';
     const from = start + known.bytes.length + 1;
     let to = from;
-    while (to < end && bytes[to]! > SPACE && bytes[to]! < 0x7f) to++;
+    let points = 0;
+    let digits = 0;
+    for (; to < end; to++) {
+      const byte = bytes[to]!;
+      if (byte <= SPACE || byte >= 0x7f) break;
+      if (isDigit(byte)) digits++;
+      else if (byte === POINT && digits > 0) points++;
+    }
     if (to === from || to - from > MOST_VALUE_BYTES) return null;
     const instantMs = to === end ? this.receivedAtMs : this.timestamp(bytes, to, end);
     if (instantMs === null) return null;
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('latin1');
-    if (meaning === 'ignored') return isMetricValue(text) ? 'valid' : null;
-    const value = this.valueOf(meaning, text);
+    const isPlain = digits + points === to - from && points <= 1 && isDigit(bytes[to - 1]!);
+    if (meaning === 'ignored') return isPlain || isMetricValue(bytes.toString('latin1', from, to)) ? 'valid' : null;
+    const value = this.valueOf(meaning, bytes.toString('latin1', from, to), isPlain);
     if (value === null) return null;
     const { series, name } = meaning;
     const { column, rank } = meaning.meaning;
@@ -157,16 +166,27 @@ class ShortLines {
     return ms >= MIN_INSTANT_MS && ms < MAX_INSTANT_MS ? ms : null;
   }
 
-  private valueOf({ meaning, values }: Stored, text: string): MetricValue | null {
+  /** `isPlain`: the text is digits, or digits, a point and digits. */
+  private valueOf({ meaning, values }: Stored, text: string, isPlain: boolean): MetricValue | null {
+    if (text.length > SHORT_VALUE_BYTES) return (isPlain ? meaning.readPlain(text) : null) ?? this.read(meaning, text);
     const known = values.get(text);
     if (known !== undefined) return known;
-    this.reader.rejection = null;
-    const value = isMetricValue(text) ? meaning.read(text, this.reader) : null;
-    if (value === null || this.reader.rejection !== null) return null;
+    const value = this.read(meaning, text);
+    if (value === null) return null;
     if (values.size >= MOST_VALUES) values.clear();
     values.set(text, value);
     return value;
   }
+
+  private read(meaning: SeriesMeaning, text: string): MetricValue | null {
+    this.reader.rejection = null;
+    const value = isMetricValue(text) ? meaning.read(text, this.reader) : null;
+    return this.reader.rejection === null ? value : null;
+  }
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= 0x30 && byte <= 0x39;
 }
 
 function learned(start: string, cache: SeriesCache, values: Map<SeriesMeaning, Map<string, MetricValue>>): LineMeaning | null {

@@ -13,9 +13,33 @@ interface Group {
   readonly line: number;
   readonly identity: SampleIdentity;
   readonly instantMs: number;
-  readonly values: Partial<Record<MetricColumn, MetricValue>>;
-  /** Ranks above 0, of the values that are there. */
-  readonly ranks: Partial<Record<MetricColumn, number>>;
+  readonly values: Values;
+  /** Ranks above 0, of the values that are there; made with the first. */
+  ranks: Partial<Record<MetricColumn, number>> | null;
+}
+
+/** All columns from the start: hundreds of thousands of these, of one layout. */
+class Values implements Record<MetricColumn, MetricValue | null> {
+  tensor_active: MetricValue | null = null;
+  sm_active: MetricValue | null = null;
+  engine_active: MetricValue | null = null;
+  gpu_util: MetricValue | null = null;
+  sm_clock_mhz: MetricValue | null = null;
+  power_watts: MetricValue | null = null;
+  energy_mj: MetricValue | null = null;
+  memory_used_mib: MetricValue | null = null;
+  temperature_c: MetricValue | null = null;
+  xid: MetricValue | null = null;
+
+  /** Without the columns that have no value. */
+  present(): Row {
+    const present: Record<string, MetricValue> = {};
+    for (const column in this) {
+      const value = this[column];
+      if (value !== null) present[column] = value as MetricValue;
+    }
+    return present;
+  }
 }
 
 /** Numeric equality of two readings of one column: '67.0' and '67.000000' are the same reading. */
@@ -48,15 +72,15 @@ export class SampleGroups {
   add(identity: SampleIdentity, instantMs: number, column: MetricColumn, value: MetricValue, line: number, rank = 0): boolean {
     const group = this.groupOf(identity, instantMs, line);
     const known = group.values[column];
-    const knownRank = group.ranks[column] ?? 0;
-    if (known !== undefined && rank !== knownRank) {
+    const knownRank = group.ranks?.[column] ?? 0;
+    if (known !== null && rank !== knownRank) {
       if (rank < knownRank) return true;
       group.values[column] = value;
-      group.ranks[column] = rank;
+      group.ranks = { ...group.ranks, [column]: rank };
       return true;
     }
-    if (rank !== 0) group.ranks[column] = rank;
-    if (known === undefined || (column === 'xid' && known === 0)) group.values[column] = value;
+    if (rank !== 0) group.ranks = { ...group.ranks, [column]: rank };
+    if (known === null || (column === 'xid' && known === 0)) group.values[column] = value;
     else return sameValue(known, value) || (column === 'xid' && value === 0);
     return true;
   }
@@ -91,7 +115,7 @@ export class SampleGroups {
     }
     let group = instants.get(instantMs);
     if (group === undefined) {
-      group = { line, identity, instantMs, values: {}, ranks: {} };
+      group = { line, identity, instantMs, values: new Values(), ranks: null };
       instants.set(instantMs, group);
       this.groups.add(group);
     }
@@ -107,7 +131,7 @@ export class SampleGroups {
       device_id: identity.deviceId,
       device_index: identity.deviceIndex,
       accelerator_model: identity.acceleratorModel,
-      ...group.values,
+      ...group.values.present(),
       namespace: identity.namespace,
       pod: identity.pod,
       job_id: identity.jobId,

@@ -7,8 +7,9 @@ import { Buffer, isUtf8 } from 'node:buffer';
 /** What stands before the value, or a whole comment. */
 export interface KnownStart<Meaning> {
   readonly bytes: Uint8Array;
+  readonly view: DataView;
   readonly meaning: Meaning;
-  /** What followed it last time. */
+  /** What of its kind followed it last time. */
   next: KnownStart<Meaning> | null;
 }
 
@@ -22,7 +23,11 @@ export class SeriesLines<Meaning> {
   private readonly learn: (start: string) => Meaning | null;
   private readonly known = new Map<string, KnownStart<Meaning>>();
   private knownBytes = 0;
-  private last: KnownStart<Meaning> | null = null;
+  /** Comments and series follow their own kind: the same comments stand before the series of every device. */
+  private lastComment: KnownStart<Meaning> | null = null;
+  private lastSeries: KnownStart<Meaning> | null = null;
+  private bytes: Uint8Array = new Uint8Array(0);
+  private view = new DataView(this.bytes.buffer);
 
   /** `learn` says what a start means, as UTF-8 text; null: lines that begin so are for the thorough way. */
   constructor(learn: (start: string) => Meaning | null) {
@@ -31,18 +36,43 @@ export class SeriesLines<Meaning> {
 
   /** The start of the line in [start, end), or null. A comment is a start that fills its line; a series ends before the space of its value. */
   startOf(bytes: Uint8Array, start: number, end: number): KnownStart<Meaning> | null {
-    const guess = this.last?.next ?? null;
-    if (guess !== null && stands(guess.bytes, bytes, start, end)) {
-      this.last = guess;
-      return guess;
+    if (bytes !== this.bytes) {
+      this.bytes = bytes;
+      this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     }
-    const close = bytes[start] === HASH ? end : seriesEnd(bytes, start, end);
-    if (close < 0) return null;
-    const found = this.find(bytes, start, close);
-    if (found === null) return null;
-    if (this.last !== null) this.last.next = found;
-    this.last = found;
+    const isComment = bytes[start] === HASH;
+    const last = isComment ? this.lastComment : this.lastSeries;
+    let found = last?.next ?? null;
+    if (found === null || !this.stands(found, isComment, start, end)) {
+      const close = isComment ? end : seriesEnd(bytes, start, end);
+      if (close < 0) return null;
+      found = this.find(bytes, start, close);
+      if (found === null) return null;
+      // Not `last`: to make room it may have been forgotten.
+      const before = isComment ? this.lastComment : this.lastSeries;
+      if (before !== null) before.next = found;
+    }
+    if (isComment) this.lastComment = found;
+    else this.lastSeries = found;
     return found;
+  }
+
+  /** A series must be followed by a space, a comment by the end. */
+  private stands(known: KnownStart<Meaning>, isComment: boolean, start: number, end: number): boolean {
+    const { length } = known.bytes;
+    const close = start + length;
+    if (close > end || (isComment ? close !== end : this.bytes[close] !== SPACE)) return false;
+    const [a, b] = [known.view, this.view];
+    let there = 0;
+    let here = start;
+    for (; there + 16 <= length; there += 16, here += 16) {
+      const first = (a.getInt32(there, true) ^ b.getInt32(here, true)) | (a.getInt32(there + 4, true) ^ b.getInt32(here + 4, true));
+      const last =
+        (a.getInt32(there + 8, true) ^ b.getInt32(here + 8, true)) | (a.getInt32(there + 12, true) ^ b.getInt32(here + 12, true));
+      if ((first | last) !== 0) return false;
+    }
+    for (; there < length; there++, here++) if (known.bytes[there] !== this.bytes[here]) return false;
+    return true;
   }
 
   private find(bytes: Uint8Array, start: number, end: number): KnownStart<Meaning> | null {
@@ -56,22 +86,14 @@ export class SeriesLines<Meaning> {
     if (this.knownBytes + own.length > MOST_BYTES) {
       this.known.clear();
       this.knownBytes = 0;
-      this.last = null;
+      this.lastComment = null;
+      this.lastSeries = null;
     }
-    const made: KnownStart<Meaning> = { bytes: own, meaning, next: null };
+    const made: KnownStart<Meaning> = { bytes: own, view: new DataView(own.buffer, own.byteOffset, own.length), meaning, next: null };
     this.known.set(key, made);
     this.knownBytes += own.length;
     return made;
   }
-}
-
-/** A series must be followed by a space, a comment by the end. */
-function stands(text: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
-  const { length } = text;
-  if (start + length > end || (text[0] === HASH ? start + length !== end : bytes[start + length] !== SPACE)) return false;
-  // From the end: series of one metric differ in what comes last.
-  for (let i = length - 1; i >= 0; i--) if (text[i] !== bytes[start + i]) return false;
-  return true;
 }
 
 /** Offset of the space behind the brace before the last one or two words, or −1. */

@@ -1,6 +1,6 @@
 /** What a named series says about an accelerator, whichever exporter wrote it: one place for every channel that carries several exporters. */
 import { identify, type Labels, type SampleIdentity } from './dcgm-labels.ts';
-import { type MetricColumn, type MetricValue, metricColumn, readMetricValue } from './dcgm-metrics.ts';
+import { type MetricColumn, type MetricValue, metricColumn, readMetricValue, readPlainValue } from './dcgm-metrics.ts';
 import type { FieldReader } from './fields.ts';
 import { DEFAULT_NPU_DEVICE_LABELS, identifyNpu, NPU_DEVICE_LABELS } from './npu-labels.ts';
 import { npuMetric, readNpuValue } from './npu-metrics.ts';
@@ -23,6 +23,8 @@ export interface SeriesMeaning {
   readonly rank: number;
   /** The stored value of one printed reading; null with the fault in `reader`. */
   readonly read: (text: string, reader: FieldReader) => MetricValue | null;
+  /** The same for digits, or digits, a point and digits; null says only that `read` decides. */
+  readonly readPlain: (text: string) => MetricValue | null;
   readonly identify: (labels: Labels, naming: SeriesNaming) => SampleIdentity | Rejection;
 }
 
@@ -46,6 +48,7 @@ function dcgmMeaning(metric: string): SeriesMeaning | null {
     column,
     rank: 0,
     read: (text, reader) => readMetricValue(column, text, reader),
+    readPlain: (text) => readPlainValue(column, text),
     identify: (labels, { node }) => identify(labels, node),
   };
 }
@@ -58,6 +61,7 @@ function npuMeaning(metric: string): SeriesMeaning | null {
     column: npu.column,
     rank: npu.rank,
     read: (text, reader) => readNpuValue(npu, text, reader),
+    readPlain: () => null,
     identify: (labels, { node, npuDeviceLabels }) => identifyNpu(labels, node, npuDeviceLabels),
   };
 }

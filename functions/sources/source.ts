@@ -96,7 +96,7 @@ export interface RecordParser {
    */
   parse(record: unknown, place: RecordPlace, emit: Emit): Outcome;
   /** text only: the short way for a line as it ordinarily stands in bytes [start, end). Null, and nothing done, when the line is for parse. */
-  parseBytes?(bytes: Uint8Array, start: number, end: number, line: number, emit: Emit): Outcome | null;
+  parseBytes?(bytes: Buffer, start: number, end: number, line: number, emit: Emit): Outcome | null;
   /** Rows that needed the whole object (a scrape's lines become one sample). */
   finish?(emit: (row: Row, line: number) => void): void;
 }

@@ -1,7 +1,7 @@
 /** Rows through the writer and back through the warehouse: every text, number and month is what it was. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -64,6 +64,10 @@ async function roundTrip(
   }
 }
 
+function textOf(value: StoredRow[string] | undefined): string | null {
+  return value === null || value === undefined ? null : String(value);
+}
+
 describe('the Parquet writer', () => {
   it('keeps null and empty text apart, quotes, delimiters and line ends', async () => {
     const texts = [null, '', '"', '""', ',', 'a"b,c', "'", '\\', '\n', 'a\r\nb', '键🤖', ' x ', 'NULL', '\u2028', '=1', '\t'];
@@ -87,17 +91,54 @@ describe('the Parquet writer', () => {
     const writer = await duckdbParquetWriter(folder);
     try {
       const spool = rowSpool(TOKEN_USAGE, writer.directory);
-      for (let line = 0; line < 160_000; line++) spool.append(wide(line), line);
+      // Of two months, which only the engine can divide.
+      for (let line = 0; line < 160_000; line++) spool.append({ ...wide(line), event_at_ms: Date.UTC(2026, 9 + (line % 2), 1) }, line);
       const spooled = spool.finish();
-      assert.ok(spooled !== null && statSync(spooled.file).size > 500e6);
+      assert.ok(
+        spooled !== null && spooled.groups.flatMap(({ chunks }) => chunks).reduce((sum, { plainBytes }) => sum + plainBytes, 0) > 500e6,
+      );
       const written = await writer.write(TOKEN_USAGE, [spooled], ORIGIN);
       assert.deepEqual(
         written.map(({ rows }) => rows),
-        [160_000],
+        [80_000, 80_000],
       );
     } finally {
       await writer.close();
     }
+  });
+  it('few and many different texts, nulls and numbers come back, as they are and through the engine', async () => {
+    const columns = [
+      'native_id',
+      'tenant_key',
+      'model',
+      'model_alias',
+      'image_digest',
+      'status',
+      'output_tokens',
+      'reasoning_tokens',
+      'line',
+    ];
+    // More rows than a row group, more texts than a dictionary holds, and columns that turn from few to many.
+    const row = (line: number, eventAtMs: number): StoredRow => ({
+      ...usage(line, { event_at_ms: eventAtMs, status: line % 40_000 === 39_999 ? 'failure' : 'success', output_tokens: line * 1_000_003 }),
+      tenant_key: line % 3 === 0 ? null : `键-${line % 700}`,
+      model: line < 50_000 ? `model-${line % 9}` : `model-${line}`,
+      model_alias: line % 2 === 0 ? '' : 'x'.repeat(line % 300),
+      image_digest: line === 70_000 ? 'sha256:0' : null,
+      reasoning_tokens: line % 5 === 0 ? null : line,
+    });
+    const october = Date.UTC(2026, 9, 1);
+    const plain = Array.from({ length: 80_000 }, (_, line) => row(line, october));
+    const expected = plain.map((stored, line) => columns.map((name) => (name === 'line' ? String(line) : textOf(stored[name]))));
+    const alone = await roundTrip(plain, columns);
+    assert.equal(alone.written.length, 1);
+    assert.deepEqual(alone.back, expected);
+    const divided = await roundTrip(
+      plain.map((stored, line) => (line === 5 ? row(line, Date.UTC(2026, 10, 2)) : stored)),
+      columns,
+    );
+    assert.equal(divided.written.length, 2);
+    assert.deepEqual(divided.back, expected);
   });
   it('any text comes back', async () => {
     const unit = fc.constantFrom('a', '"', ',', '\n', '\r', '\\', "'", '键', '🤖', ' ', ';', '\u2028', '#', '|');

@@ -46,7 +46,7 @@ function keepingSpool(dataset: Dataset, into: SpooledRow[]): RowSpool {
       open = {};
       append(row, line);
     },
-    finish: () => (rows === 0 ? null : { file: partitionBy, rows, minMs: RECEIVED_AT_MS, maxMs: RECEIVED_AT_MS }),
+    finish: () => (rows === 0 ? null : { file: partitionBy, rows, minMs: RECEIVED_AT_MS, maxMs: RECEIVED_AT_MS, groups: [] }),
     abort: () => {},
   };
 }

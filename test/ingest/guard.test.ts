@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { guardJson, parseGuarded } from '../../functions/ingest/guard.ts';
+import { cpuSeconds } from '../support/cpu-time.ts';
 import { bytesOf } from './support.ts';
 
 const DEPTH = 32;
@@ -31,9 +32,9 @@ describe('depth', () => {
   it('does not count brackets inside strings', () => assert.deepEqual(parsed('["[[[[{{{{"]', 1), { value: ['[[[[{{{{'] }));
   it('answers a million levels without recursion', () => {
     for (const open of ['[', '{"a":']) {
-      const started = performance.now();
+      const started = cpuSeconds();
       assert.equal(parsed(open.repeat(1_000_000)), 'too_deep');
-      assert.ok(performance.now() - started < 1000);
+      assert.ok(cpuSeconds() - started < 1);
     }
   });
 });
@@ -70,10 +71,10 @@ describe('duplicate keys', () => {
   });
   it('finds the last of 100,000 keys fast', () => {
     const keys = Array.from({ length: 100_000 }, (_, index) => `"key${index}":1`).join(',');
-    const started = performance.now();
+    const started = cpuSeconds();
     assert.equal(parsed(`{${keys},"key99999":2}`), 'duplicate_key');
     assert.equal(Object.keys((parsed(`{${keys}}`) as { value: object }).value).length, 100_000);
-    assert.ok(performance.now() - started < 2000);
+    assert.ok(cpuSeconds() - started < 2);
   });
   it('names with equal hashes are compared by their bytes', () => {
     // 'Aa' and 'BB' collide under every 31-hash.

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { splitCsv } from '../../functions/ingest/csv.ts';
+import { cpuSeconds } from '../support/cpu-time.ts';
 import { bytesOf, readLines, type Seen } from './support.ts';
 
 const WIDE = 1000;
@@ -52,16 +53,16 @@ describe('lines', () => {
   it('reads 64 KiB chunks of a file without quotes in one pass', () => {
     const bytes = bytesOf('a,b,c\n'.repeat(700_000));
     const cuts = Array.from({ length: 63 }, (_, index) => (index + 1) * 65_536);
-    const started = performance.now();
+    const started = cpuSeconds();
     assert.equal(readLines(bytes, cuts, WIDE, ',').length, 700_000);
-    assert.ok(performance.now() - started < 4000);
+    assert.ok(cpuSeconds() - started < 4);
   });
   it('a long line in small chunks is not copied with each of them', () => {
     const bytes = new Uint8Array(32 * 1024 ** 2).fill(0x61);
     const cuts = Array.from({ length: 32_767 }, (_, index) => (index + 1) * 1024);
-    const started = performance.now();
+    const started = cpuSeconds();
     assert.equal(readLines(bytes, cuts, bytes.length, null).length, 1);
-    assert.ok(performance.now() - started < 4000);
+    assert.ok(cpuSeconds() - started < 4);
   });
 });
 

@@ -35,7 +35,7 @@ export function parseWith(source: Source, input: string | Uint8Array, changes: P
   return { rows, quarantined, counts: object.counts };
 }
 
-const SHARED = process.env['KASHI_SHARED'] ?? path.join(import.meta.dirname, '../../../shared');
+export const SHARED = process.env['KASHI_SHARED'] ?? path.join(import.meta.dirname, '../../../shared');
 
 /** Bytes of a shared trace (gunzipped), or null with a printed reason when the folder is absent. */
 export function sharedFile(name: string): Uint8Array | null {
