@@ -4,7 +4,7 @@ import { type BillDocument, type BillLine, readBill } from '../billing/bill-docu
 import { withCorrections } from '../close/bill-object.ts';
 import { periodOf } from '../domain/period.ts';
 import { type CheckResult, defineModels, runChecks } from '../warehouse/run.ts';
-import { type CommonOptions, withCentreOptions } from './centre-options.ts';
+import { type CommonOptions, ENGINES, withCentreOptions } from './centre-options.ts';
 import { equationLines, waiverLines } from './close.ts';
 import { type ClosedDocument, closedDocument, pendingIn } from './closing.ts';
 import { EXIT, groupedDecimal, printJson, printLines, tableLines } from './output.ts';
@@ -21,6 +21,7 @@ export function billCommand(): Command {
       .description('the bill of a month, line by line')
       .argument('<yyyy-mm>', 'billing period')
       .option('--tenant <id>', 'only this tenant'),
+    ENGINES,
   )
     .addHelpText(
       'after',

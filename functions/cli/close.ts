@@ -10,14 +10,15 @@ import { KashiError } from '../domain/errors.ts';
 import { periodOf } from '../domain/period.ts';
 import { reconcile } from '../ledger/reconcile.ts';
 import type { LandedObject } from '../ports.ts';
-import { type CommonOptions, withCentreOptions } from './centre-options.ts';
+import { type CommonOptions, ENGINES, withCentreOptions } from './centre-options.ts';
 import { planOf } from './closing.ts';
 import { EXIT, grouped, groupedDecimal, printJson, printLines, stepNotes, tableLines, visible } from './output.ts';
-import { type Centre, centreKeys, createCentreKey, landedIfPresent, openCentre, openEngineAt, openSigner } from './wiring.ts';
+import { type Centre, centreKeys, createCentreKey, landedIfPresent, openCentre, openEngine, openSigner, openTwin } from './wiring.ts';
 
 export function closeCommand(): Command {
   return withCentreOptions(
     new Command('close').description('close a month: check, pin, rate, sign and issue its bill').argument('<yyyy-mm>', 'billing period'),
+    ENGINES,
   )
     .addHelpText(
       'after',
@@ -51,7 +52,6 @@ export type CloseOutcome = (Closed | Refused) & { readonly period: string; reado
 export async function closeCentre(centre: Centre, period: string, quiet: boolean, options: CloseOptions = {}): Promise<CloseOutcome> {
   const plan = await planOf(centre, period);
   const keyMade = await ensureKey(centre);
-  const engine = { store: centre.store, warehouseDirectory: centre.warehouseDirectory };
   const notes = stepNotes(quiet);
   try {
     const outcome = await closeMonth(
@@ -59,8 +59,8 @@ export async function closeCentre(centre: Centre, period: string, quiet: boolean
         store: centre.store,
         signer: openSigner(centre),
         clock: centre.clock,
-        openEngine: (files, prelude) => openEngineAt(engine, files, { prelude }),
-        openTwin: (files, prelude) => openEngineAt(engine, files, { prelude, threads: 1, reversed: true }),
+        openEngine: (files, prelude) => openEngine(centre, files, prelude),
+        openTwin: (files, prelude) => openTwin(centre, files, prelude),
         onStep: notes.step,
         ...options,
       },
@@ -98,7 +98,7 @@ async function gateOf(centre: Centre, period: string): Promise<Gate> {
   };
   let [objects, bytes] = [0, 0];
   async function* counted(): AsyncGenerator<LandedObject> {
-    for (const object of landedIfPresent(centre, unreadable)) {
+    for await (const object of landedIfPresent(centre, unreadable)) {
       objects += 1;
       bytes += object.bytes;
       yield object;

@@ -103,7 +103,7 @@ function spoolInto(files: Files, partitionBy: string): RowSpool {
     finish: () => {
       if (rows.length === 0) return null;
       const times = rows.map(({ row }) => Number(row[partitionBy]));
-      return { file: files.spool(rows), rows: rows.length, minMs: Math.min(...times), maxMs: Math.max(...times) };
+      return { file: files.spool(rows), rows: rows.length, minMs: Math.min(...times), maxMs: Math.max(...times), groups: [] };
     },
     abort: () => {},
     columnIndex: declined,
