@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const SQL_DIRECTORY = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'sql');
-const LAYERS = ['staging', 'facts', 'rated', 'bills', 'analyses', 'checks'] as const;
+const LAYERS = ['staging', 'facts', 'rated', 'bills', 'analyses', 'exports', 'checks'] as const;
 
 /** Every model file, in layer order; paths are relative to sql/. */
 export function readSqlFiles(): { path: string; text: string }[] {
