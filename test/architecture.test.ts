@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { readSqlFiles } from '../functions/adapters/sql-files.ts';
+import { readExportFiles, readSqlFiles } from '../functions/adapters/sql-files.ts';
 import { DATASETS } from '../functions/datasets.ts';
 import { REFERENCE } from '../functions/domain/reference.ts';
 import { type Layer, type Model, parseModel } from '../functions/warehouse/model.ts';
@@ -143,7 +143,7 @@ function tablesRead(model: Model): Set<string> {
 }
 
 describe('sql', () => {
-  const models = readSqlFiles().map(parseModel);
+  const models = [...readSqlFiles(), ...readExportFiles()].map(parseModel);
   const layerOf = new Map(models.map((model) => [model.name, model.layer]));
   const given = new Set([...Object.keys(REFERENCE), ...Object.keys(DATASETS).map((name) => `raw_${name}`), 'doc_line']);
 

@@ -3,10 +3,9 @@ import { join } from 'node:path';
 import type { QueryResult, Warehouse } from '../ports.ts';
 import { docLineSql, type FocusVersion, focusModel } from '../statements/focus.ts';
 import type { StatementSource } from '../statements/statement.ts';
-import type { Model } from '../warehouse/model.ts';
-import { defineModels } from '../warehouse/run.ts';
+import { defineModels, loadModels } from '../warehouse/run.ts';
 import { csvText } from './query-format.ts';
-import { copyOutputFile, writeOutputFile } from './wiring.ts';
+import { copyOutputFile, readExportFiles, writeOutputFile } from './wiring.ts';
 
 interface FocusFiles {
   readonly version: FocusVersion;
@@ -17,13 +16,12 @@ interface FocusFiles {
 /** `warehouse` must hold the reference rows of the month. Returns the paths. An estimate is named one. */
 export async function writeFocus(
   warehouse: Warehouse,
-  models: readonly Model[],
   source: StatementSource,
   { version, directory, tenant }: FocusFiles,
 ): Promise<string[]> {
   const model = focusModel(version);
   await warehouse.define('doc_line', docLineSql(source, tenant), 'table');
-  await defineModels(warehouse, models, [model]);
+  await defineModels(warehouse, loadModels(readExportFiles()), [model]);
   const select = `select * from ${model} order by SubAccountId, x_LineId, ChargePeriodStart, PricingQuantity`;
   const stem = join(directory, `focus-${version}${source.closed === null ? '-estimate' : ''}`);
   copyOutputFile(await warehouse.parquetFile(select), `${stem}.parquet`);

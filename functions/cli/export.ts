@@ -7,7 +7,6 @@ import { readRules } from '../close/rules.ts';
 import { LANGUAGES, type Language, languageOfLocale } from '../domain/wording.ts';
 import { FOCUS_VERSIONS, type FocusVersion } from '../statements/focus.ts';
 import type { StatementSource } from '../statements/statement.ts';
-import { loadModels } from '../warehouse/run.ts';
 import { billExitCode, rate } from './bill.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
 import { writeFocus } from './export-focus.ts';
@@ -17,7 +16,7 @@ import { type ClosedMonth, proofFiles, readClosed, VERIFIER } from './proof.ts';
 import { csvText } from './query-format.ts';
 import { type Session, withSession } from './session.ts';
 import { closedSource, provisionalSource } from './statement-source.ts';
-import { type Centre, copyOutputFile, openCentre, openEngineAt, readSqlFiles, writeOutputFile } from './wiring.ts';
+import { type Centre, copyOutputFile, openCentre, openEngineAt, writeOutputFile } from './wiring.ts';
 
 type Format = (typeof FORMATS)[number];
 const FORMATS = ['csv', 'xlsx', 'pdf', 'html', 'parquet', 'focus'] as const;
@@ -134,7 +133,7 @@ async function closedFocus(
   const engine = await openEngineAt(centre, []);
   try {
     await engine.loadReference(rates.reference);
-    return await writeFocus(engine, loadModels(readSqlFiles()), source, { version: focusVersion, directory, tenant });
+    return await writeFocus(engine, source, { version: focusVersion, directory, tenant });
   } finally {
     await engine.close();
   }
@@ -143,7 +142,7 @@ async function closedFocus(
 async function writeProvisionalFiles(session: Session, document: BillDocument, files: BillFiles): Promise<string[]> {
   const { format, tenant, directory, focusVersion } = files;
   const source = await provisionalSource(session, document);
-  if (format === 'focus') return await writeFocus(session.warehouse, session.models, source, { version: focusVersion, directory, tenant });
+  if (format === 'focus') return await writeFocus(session.warehouse, source, { version: focusVersion, directory, tenant });
   const statements = isStatementFormat(format) ? await writeStatements(source, { ...files, format }) : [];
   return isTableFormat(format) ? [...(await writeBillFiles(session, document.period, { ...files, format })), ...statements] : statements;
 }

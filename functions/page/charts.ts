@@ -27,14 +27,14 @@ function fitted(text: string, width: number): string {
 
 /** Horizontal bars from a common zero; negative values go to its left. */
 export function barChart(title: string, bars: readonly Bar[]): Html {
-  const [width, rowHeight, labelWidth, textWidth] = [440, 26, 140, 96];
+  const [width, rowHeight, labelWidth, textWidth] = [350, 26, 112, 84];
   const [lowest, highest] = [Math.min(0, ...bars.map(({ value }) => value)), Math.max(0, ...bars.map(({ value }) => value))];
   const scale = (width - labelWidth - textWidth) / (highest - lowest || 1);
   const zero = labelWidth - lowest * scale;
   const rows = bars.map(({ label, value, text, colour: own = 0 }, index) => {
     const y = index * rowHeight;
     const [x, length] = [value < 0 ? zero + value * scale : zero, Math.max(Math.abs(value) * scale, 1)];
-    return html`<g><title>${label}: ${text}</title><text x="0" y="${y + 17}">${fitted(label, 19)}</text><rect x="${round(x)}" y="${y + 5}" width="${round(length)}" height="16" rx="3" fill="${colour(own)}"/><text x="${width}" y="${y + 17}" text-anchor="end">${text}</text></g>`;
+    return html`<g><title>${label}: ${text}</title><text x="0" y="${y + 17}">${fitted(label, 16)}</text><rect x="${round(x)}" y="${y + 5}" width="${round(length)}" height="16" rx="3" fill="${colour(own)}"/><text x="${width}" y="${y + 17}" text-anchor="end">${text}</text></g>`;
   });
   return html`<svg class="chart" role="img" aria-label="${title}" viewBox="0 0 ${width} ${bars.length * rowHeight + 4}">${rows}<line class="rule" x1="${round(zero)}" x2="${round(zero)}" y1="0" y2="${bars.length * rowHeight}"/></svg>`;
 }

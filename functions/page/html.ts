@@ -37,7 +37,7 @@ export function htmlTable(
   const side = (index: number): Html => (right.has(index) ? html` class="n"` : html``);
   const row = (cells: readonly HtmlValue[], tag: 'td' | 'th'): Html =>
     new Html(`<tr>${cells.map((cell, index) => `<${tag}${side(index).text}>${textOf(cell)}</${tag}>`).join('')}</tr>`);
-  return html`<div class="scroll"><table><thead>${row(head, 'th')}</thead><tbody>${rows.map((cells) => row(cells, 'td'))}</tbody>${foot === null ? null : html`<tfoot>${row(foot, 'td')}</tfoot>`}</table></div>`;
+  return html`<div class="scroll"><table>${head.length === 0 ? null : html`<thead>${row(head, 'th')}</thead>`}<tbody>${rows.map((cells) => row(cells, 'td'))}</tbody>${foot === null ? null : html`<tfoot>${row(foot, 'td')}</tfoot>`}</table></div>`;
 }
 
 /** A whole page that asks nothing of a network: what it may load is nothing but its own style and pictures inside it. */

@@ -7,7 +7,7 @@ export const STYLE = `
 *{box-sizing:border-box}
 body{margin:0;background:var(--bg);color:var(--ink);font:14px/1.5 system-ui,-apple-system,"Segoe UI","PingFang SC","Microsoft YaHei","Noto Sans SC","Noto Sans CJK SC",sans-serif;font-variant-numeric:tabular-nums}
 main{max-width:1120px;margin:0 auto;padding:20px 16px 60px}
-h1{font-size:26px;margin:0 0 4px;color:var(--accent)}h2{font-size:17px;margin:0 0 10px}h3{font-size:14px;margin:14px 0 6px}
+h1{font-size:26px;margin:0 0 4px;color:var(--accent)}h1.estimate{color:var(--warn)}h2{font-size:17px;margin:0 0 10px}h3{font-size:14px;margin:14px 0 6px}
 a{color:var(--accent)}
 .soft{color:var(--soft)}.small{font-size:12px}.mono{font-family:ui-monospace,Menlo,Consolas,monospace;font-size:12px;overflow-wrap:anywhere}
 header.top{display:flex;flex-wrap:wrap;gap:8px 24px;justify-content:space-between;align-items:flex-start;margin-bottom:14px}
@@ -26,7 +26,7 @@ svg.wide{min-width:620px}svg.chart text{fill:var(--ink)}svg.chart .soft{fill:var
 .legend{display:flex;flex-wrap:wrap;gap:4px 14px;font-size:12px;margin:0 0 8px}.legend i{display:inline-block;width:11px;height:11px;border-radius:3px;margin-right:5px;vertical-align:-1px}
 .qr{width:150px;height:150px;background:#fff;border-radius:6px}.qr svg{width:100%;height:100%}
 .watermark{display:none}
-@media(max-width:520px){.qr{width:110px;height:110px}main{padding:14px 10px 40px}.card{padding:12px}th,td{padding:4px 5px}}
+@media(max-width:520px){.qr{width:110px;height:110px}main{padding:14px 10px 40px}.card{padding:12px}th,td{padding:4px 5px}.lines :is(td,th):is(:nth-child(2),:nth-child(4),:nth-child(5)){display:none}td:first-child{min-width:130px}}
 @media print{:root{--bg:#fff;--card:#fff;--ink:#111;--soft:#555;--rule:#ccc;--accent:#2f5597}body{font-size:11px}main{max-width:none;padding:0}.card{border:0;padding:0 0 10px;break-inside:auto}
 table{font-size:10px}tr{break-inside:avoid}thead{display:table-header-group}.scroll{overflow:visible}details{display:none}
 .watermark{display:block;position:fixed;inset:0;margin:auto;height:1.2em;text-align:center;font-size:64px;font-weight:700;color:#b45309;opacity:.16;transform:rotate(-30deg);pointer-events:none}}

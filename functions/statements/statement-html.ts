@@ -20,7 +20,7 @@ export function statementHtml(statement: Statement, words: Words): string {
   const lines = bills.flatMap((bill) => bill.lines);
   const code = codeText(statement);
   const body = html`${state === 'estimate' ? html`<div class="watermark">${own.watermark}</div>` : null}<main>
-<header class="top"><div><h1>${own.title[state]} ${period}</h1><div><b>${tenant?.name ?? own.wholeCentre}</b>${tenant !== null && tenant.id !== tenant.name ? html` <span class="soft">${tenant.id}</span>` : null}</div><div class="soft small">${centre} · ${own.timeZone} ${timeZone}</div></div>${code === null ? null : html`<div class="qr">${rawSvg(modulesSvg(code))}</div>`}</header>
+<header class="top"><div><h1 class="${state}">${own.title[state]} ${period}</h1><div><b>${tenant?.name ?? own.wholeCentre}</b>${tenant !== null && tenant.id !== tenant.name ? html` <span class="soft">${tenant.id}</span>` : null}</div><div class="soft small">${centre} · ${own.timeZone} ${timeZone}</div></div>${code === null ? null : html`<div class="qr">${rawSvg(modulesSvg(code))}</div>`}</header>
 ${state === 'estimate' ? html`<div class="warning">${own.watermark} · ${own.estimateNote}</div>` : null}
 <div class="figures"><div class="figure"><span class="soft">${own.amountDue[state]}</span><b>${groupedDecimal(total)} ${currency}</b></div>${bridgeFigures(bridgeOf(statement), words)}</div>
 <div class="grid">${tenant === null ? chartCard(own.byTenant, sharesOf(bills), own.other) : null}${chartCard(own.byItem, sharesBy(lines, productOf), own.other)}${chartCard(
@@ -79,7 +79,7 @@ function billCard(bill: NamedBill, { currency, tenant }: Statement, words: Words
   const head = [own.item, base.site, base.quantity, base.listPrice, base.factor, base.unitPrice, base.amount];
   const rows = bill.lines.map((line) => lineCells(line, words));
   const table = htmlTable(head, rows, new Set([2, 3, 4, 5, 6]), [base.total, '', '', '', '', '', groupedDecimal(bill.total)]);
-  return html`<section class="card"><h2>${tenant === null ? bill.name : own.lines} · ${groupedDecimal(bill.total)} ${currency}</h2>${table}</section>`;
+  return html`<section class="card"><h2>${tenant === null ? bill.name : own.lines} · ${groupedDecimal(bill.total)} ${currency}</h2><div class="lines">${table}</div></section>`;
 }
 
 function lineCells(line: BillLine, words: Words): (string | Html)[] {
