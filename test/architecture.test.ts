@@ -28,6 +28,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   close: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'ledger', 'warehouse', 'billing'],
   page: [],
   statements: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'ledger', 'billing', 'close', 'page'],
+  report: ['ports.ts', 'domain', 'billing', 'page'],
   generate: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain'],
   adapters: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain'],
   cli: [
@@ -44,6 +45,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'billing',
     'close',
     'page',
+    'report',
     'statements',
     'generate',
     'schemas',

@@ -94,7 +94,7 @@ export interface HeatRow {
 
 /** Rows of cells, darker for more. */
 export function heatMap(title: string, labels: readonly string[], rows: readonly HeatRow[]): Html {
-  const [width, cellHeight, left, bottom] = [820, 22, 130, 20];
+  const [width, cellHeight, left, bottom] = [820, 22, 160, 20];
   const step = (width - left) / Math.max(1, labels.length);
   const every = Math.max(1, Math.ceil(labels.length / 12));
   const body = rows.map(({ label, values, texts }, row) => {
@@ -102,7 +102,7 @@ export function heatMap(title: string, labels: readonly string[], rows: readonly
       const fill = value === null ? 'none' : `rgba(var(--heat),${round(0.06 + 0.94 * value)})`;
       return html`<rect x="${round(left + at * step + 0.5)}" y="${row * cellHeight + 1}" width="${round(step - 1)}" height="${cellHeight - 2}" style="fill:${fill}"><title>${texts[at] ?? ''}</title></rect>`;
     });
-    return html`<text x="0" y="${row * cellHeight + 15}">${fitted(label, 17)}<title>${label}</title></text>${cells}`;
+    return html`<text x="0" y="${row * cellHeight + 15}">${fitted(label, 22)}<title>${label}</title></text>${cells}`;
   });
   const height = rows.length * cellHeight;
   const ticks = labels.map((label, at) =>
