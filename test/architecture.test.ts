@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { readSqlFiles } from '../functions/adapters/sql-files.ts';
+import { readExportFiles, readSqlFiles } from '../functions/adapters/sql-files.ts';
 import { DATASETS } from '../functions/datasets.ts';
 import { REFERENCE } from '../functions/domain/reference.ts';
 import { type Layer, type Model, parseModel } from '../functions/warehouse/model.ts';
@@ -26,6 +26,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   warehouse: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'ledger'],
   billing: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'ledger'],
   close: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'ledger', 'warehouse', 'billing'],
+  page: [],
+  statements: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'ledger', 'billing', 'close', 'page'],
+  report: ['ports.ts', 'domain', 'billing', 'page'],
   generate: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain'],
   adapters: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain'],
   cli: [
@@ -41,6 +44,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'warehouse',
     'billing',
     'close',
+    'page',
+    'report',
+    'statements',
     'generate',
     'schemas',
   ],
@@ -102,13 +108,14 @@ describe('imports', () => {
   }
 });
 
-const ORDER: readonly Layer[] = ['staging', 'facts', 'rated', 'bills', 'analyses', 'checks'];
+const ORDER: readonly Layer[] = ['staging', 'facts', 'rated', 'bills', 'analyses', 'exports', 'checks'];
 const PREFIXES: Readonly<Record<Layer, readonly string[]>> = {
   staging: ['stg_'],
   facts: ['fct_'],
   rated: ['rtd_'],
   bills: ['bill'],
   analyses: ['ana_'],
+  exports: ['exp_'],
   checks: ['chk_'],
 };
 const FORBIDDEN: readonly (readonly [RegExp, string])[] = [
@@ -138,9 +145,9 @@ function tablesRead(model: Model): Set<string> {
 }
 
 describe('sql', () => {
-  const models = readSqlFiles().map(parseModel);
+  const models = [...readSqlFiles(), ...readExportFiles()].map(parseModel);
   const layerOf = new Map(models.map((model) => [model.name, model.layer]));
-  const given = new Set([...Object.keys(REFERENCE), ...Object.keys(DATASETS).map((name) => `raw_${name}`)]);
+  const given = new Set([...Object.keys(REFERENCE), ...Object.keys(DATASETS).map((name) => `raw_${name}`), 'doc_line']);
 
   test('there are models in every layer', () => {
     for (const layer of ORDER)

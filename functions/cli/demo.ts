@@ -8,7 +8,7 @@ import { EXPECTED_PATH, generateCentre } from '../generate/generate.ts';
 import { presetOptions } from '../generate/options.ts';
 import { billLines, rate } from './bill.ts';
 import { closeCentre } from './close.ts';
-import { writeClosedFiles } from './export.ts';
+import { languageOf, writeClosedFiles } from './export.ts';
 import { ingestInto } from './ingest.ts';
 import { EXIT, grouped, groupedDecimal, printJson, printLines, progressBar, tableLines } from './output.ts';
 import { type ClosedMonth, readClosed } from './proof.ts';
@@ -75,7 +75,13 @@ async function runDemo(directory: string, quiet: boolean): Promise<DemoOutcome> 
   say(['', ...summaryLines(document, planted), '']);
 
   const closed = await closeDemo(centre, period, document);
-  const files = await writeClosedFiles(centre, closed, { format: 'csv', directory: join(directory, 'bills', period), tenant: null });
+  const files = await writeClosedFiles(centre, closed, {
+    format: 'csv',
+    directory: join(directory, 'bills', period),
+    tenant: null,
+    language: languageOf(centre, undefined),
+    focusVersion: '1.2',
+  });
   say([
     `4. Closed ${period} (${document.unrated.length} unrated lines were waived by name, which the bill shows) and exported ${files.length} files to ${join(directory, 'bills', period)}`,
     `   bill SHA-256 ${closed.signed.value.bill}`,

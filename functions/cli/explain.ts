@@ -15,7 +15,7 @@ import type { Source } from '../sources/source.ts';
 import { defineModels } from '../warehouse/run.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
 import { withPinned } from './closing.ts';
-import { grouped, groupedDecimal, printJson, printLines, tableLines, visible } from './output.ts';
+import { grouped, groupedDecimal, printJson, printLines, tableLines, terminalLocale, visible } from './output.ts';
 import { withSession } from './session.ts';
 import { type Centre, landedIfPresent, openCentre } from './wiring.ts';
 
@@ -118,11 +118,6 @@ const CAUSES: Readonly<Record<string, string>> = {
 };
 
 /** POSIX order of precedence. */
-function terminalLocale(): string | undefined {
-  const { LC_ALL, LC_MESSAGES, LANG } = process.env;
-  return [LC_ALL, LC_MESSAGES, LANG].find((locale) => locale !== undefined && locale !== '');
-}
-
 /** The inputs with their byte ranges, and the names of objects in which they could not be looked up. */
 async function withBytes(centre: Centre, explanation: Explanation): Promise<{ explanation: Explanation; missing: readonly string[] }> {
   const wanted = new Map<string, { content: { source: string; contentId: string }; lines: Set<number> }>();

@@ -59,6 +59,11 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import('./recover.ts')).recoverCommand(),
   },
   {
+    name: 'report',
+    summary: 'a month as a small web site that needs no server',
+    load: async () => (await import('./report.ts')).reportCommand(),
+  },
+  {
     name: 'advise',
     summary: 'where money was wasted, how much, and how to see it',
     load: async () => (await import('./advise.ts')).adviseCommand(),

@@ -2,6 +2,8 @@
 import { KashiError } from '../domain/errors.ts';
 import type { Progress } from '../ports.ts';
 
+export { groupedDecimal } from '../domain/money.ts';
+
 /** Exit codes of SPEC 10. */
 export const EXIT = { ok: 0, checkFailed: 1, usage: 2, incomplete: 3 } as const;
 
@@ -66,14 +68,6 @@ export function grouped(count: number | bigint): string {
   return count.toString().replace(/\B(?=(\d{3})+(?!\d))/g, ',');
 }
 
-/** Decimal text with its whole part grouped: '1234567.5' → '1,234,567.5'. */
-export function groupedDecimal(text: string): string {
-  const [whole = '', fraction] = text.split('.');
-  const sign = whole.startsWith('-') ? '-' : '';
-  const digits = whole.replace('-', '').replace(/\B(?=(\d{3})+(?!\d))/g, ',');
-  return fraction === undefined ? sign + digits : `${sign}${digits}.${fraction}`;
-}
-
 /** Prints an error as people or scripts need it and returns the exit code. An unexpected error keeps its stack: it is kashi's own fault. */
 export function reportError(error: unknown, json: boolean): number {
   if (error instanceof KashiError) {
@@ -126,4 +120,10 @@ export function barLine(done: number, total: number | null, label: string, secon
   const left = rate > 0 ? (total - done) / rate : 0;
   const clock = `${Math.floor(left / 60)}:${String(Math.floor(left % 60)).padStart(2, '0')}`;
   return `${'█'.repeat(filled)}${'░'.repeat(20 - filled)} ${String(Math.floor(share * 100)).padStart(3)} %  ${speed}  ${clock} left  ${clip(label, 40)}`;
+}
+
+/** What the terminal's own settings say about language. */
+export function terminalLocale(): string | undefined {
+  const { LC_ALL, LC_MESSAGES, LANG } = process.env;
+  return [LC_ALL, LC_MESSAGES, LANG].find((locale) => locale !== undefined && locale !== '');
 }

@@ -1,4 +1,5 @@
 /** Query results as text formats. */
+import { harmlessText } from '../domain/spreadsheet-text.ts';
 import type { QueryColumn, QueryResult } from '../ports.ts';
 
 /** JSON rows: counts as numbers when a double holds them, everything exact (decimals, wide integers, timestamps) as strings. */
@@ -27,11 +28,9 @@ export function csvText(result: QueryResult): string {
 
 /** Types whose text no sender can choose: a minus sign there is a number's. */
 const NOT_TEXT = /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|DECIMAL\(.*|FLOAT|DOUBLE|BOOLEAN|DATE|TIME.*|INTERVAL)$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: a leading NUL hides what follows it
-const FORMULA = /^[=+\-@\t\r\n\u0000]/;
 
 export function csvCell(cell: string | null, isText: boolean): string {
   if (cell === null) return '';
-  const safe = isText && FORMULA.test(cell) ? `'${cell}` : cell;
+  const safe = isText ? harmlessText(cell) : cell;
   return safe === '' || /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

@@ -12,7 +12,7 @@ import { copyOutputFile, writeOutputFile } from '../adapters/output-file.ts';
 import { rowSpool } from '../adapters/row-spool.ts';
 import { createLocalKey, hasLocalKey, localSigner, publicKeyPath } from '../adapters/signer-local.ts';
 import { localSpool } from '../adapters/spool-local.ts';
-import { readPrelude, readSqlFiles } from '../adapters/sql-files.ts';
+import { readExportFiles, readPrelude, readSqlFiles } from '../adapters/sql-files.ts';
 import { localStore } from '../adapters/store-local.ts';
 import { checkLocalStore } from '../adapters/store-local-check.ts';
 import { readTextFile } from '../adapters/text-file.ts';
@@ -382,4 +382,4 @@ export async function arrowBytes(result: QueryResult): Promise<Uint8Array> {
 export { httpHookSender } from '../adapters/hook-http.ts';
 export { DEFAULT_LISTEN } from '../adapters/http-receiver.ts';
 export { createFile, readStarterFiles, type StarterFile } from '../adapters/starter-files.ts';
-export { checkLocalStore, copyOutputFile, listenHttp, readSqlFiles, writeOutputFile };
+export { checkLocalStore, copyOutputFile, listenHttp, readExportFiles, readSqlFiles, writeOutputFile };

@@ -123,3 +123,11 @@ export function trimDecimal(text: string, min: number): string {
   const kept = fraction.replace(/0+$/, '').padEnd(min, '0');
   return kept === '' ? whole : `${whole}.${kept}`;
 }
+
+/** Decimal text with its whole part grouped: '1234567.5' → '1,234,567.5'. */
+export function groupedDecimal(text: string): string {
+  const [whole = '', fraction] = text.split('.');
+  const sign = whole.startsWith('-') ? '-' : '';
+  const digits = whole.replace('-', '').replace(/\B(?=(\d{3})+(?!\d))/g, ',');
+  return fraction === undefined ? sign + digits : `${sign}${digits}.${fraction}`;
+}

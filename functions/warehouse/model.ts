@@ -1,7 +1,7 @@
 /** One .sql file = one model: its header says what it is, its body is one plain select. */
 import { assert } from '../domain/errors.ts';
 
-export type Layer = 'staging' | 'facts' | 'rated' | 'bills' | 'analyses' | 'checks';
+export type Layer = 'staging' | 'facts' | 'rated' | 'bills' | 'analyses' | 'exports' | 'checks';
 
 export interface ModelColumn {
   readonly name: string;

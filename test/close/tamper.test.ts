@@ -23,7 +23,7 @@ before(async () => {
   const centre = living.open();
   const closed = await readClosed(centre, '2025-11');
   assert.ok(closed !== null);
-  await writeClosedFiles(centre, closed, { format: 'csv', directory: exported, tenant: null });
+  await writeClosedFiles(centre, closed, { format: 'csv', directory: exported, tenant: null, language: 'en', focusVersion: '1.2' });
 });
 after(() => {
   for (const one of [living, other] as (LivingCentre | undefined)[]) one?.remove();

@@ -1,0 +1,187 @@
+/** Words of the report site, in each language. The same entries in every catalogue. */
+import type { Language } from './wording.ts';
+
+export type FigureName =
+  | 'recovery'
+  | 'tenants'
+  | 'products'
+  | 'tenant_days'
+  | 'product_days'
+  | 'efficiency'
+  | 'idle'
+  | 'tokens'
+  | 'adjustment'
+  | 'advice'
+  | 'releases';
+
+export interface ReportWording {
+  readonly title: (period: string) => string;
+  readonly otherLanguage: string;
+  readonly state: Readonly<Record<'closed' | 'estimate', string>>;
+  readonly figure: Readonly<Record<FigureName, { readonly title: string; readonly says: string }>>;
+  readonly income: string;
+  readonly assetCost: string;
+  readonly utilisation: string;
+  readonly recoveryRate: string;
+  readonly part: Readonly<Record<string, string>>;
+  readonly advice: Readonly<Record<string, string>>;
+  readonly saving: string;
+  readonly remedy: string;
+  readonly basis: Readonly<Record<'cost' | 'list_price' | 'price', string>>;
+  readonly tenant: string;
+  readonly pool: string;
+  readonly model: string;
+  readonly adjustment: string;
+  readonly gpuHours: string;
+  readonly release: string;
+  readonly site: string;
+  readonly millionTokens: string;
+  readonly incomeOf: string;
+  readonly servingCost: string;
+  readonly margin: string;
+  readonly noRelease: string;
+  readonly nothing: string;
+  readonly sql: string;
+  readonly runIt: string;
+  readonly rows: string;
+  readonly idleShare: (node: string, hour: string, percent: string) => string;
+  readonly dayCount: (busy: string, all: string) => string;
+  readonly unknown: string;
+  readonly overTime: string;
+}
+
+const EN: ReportWording = {
+  title: (period) => `Report ${period}`,
+  otherLanguage: '中文',
+  state: { closed: 'as closed', estimate: 'Estimate: the month is not closed' },
+  figure: {
+    recovery: {
+      title: 'Where the cost of the accelerators went',
+      says: 'Asset cost = charged + serving + unbilled + idle + maintenance + lost + rounding, per pool.',
+    },
+    tenants: { title: 'Charged, by tenant', says: 'Sum of the bill’s lines.' },
+    products: { title: 'Charged, by accelerator and model', says: 'Sum of the bill’s lines.' },
+    tenant_days: { title: 'Charged per day, by tenant', says: 'Each line’s amount, spread over the month’s days by usage.' },
+    product_days: {
+      title: 'Charged per day, by accelerator and model',
+      says: 'Each line’s amount, spread over the month’s days by usage.',
+    },
+    efficiency: {
+      title: 'HFU and MFU of the GPU-hours',
+      says: 'GPU-hours by the mean utilisation of their workload. Only what was measured or accepted; hours without evidence are left out.',
+    },
+    idle: { title: 'Idle, by hour of the day and node', says: 'Share of a node’s accelerators that nobody held; darker is more idle.' },
+    tokens: { title: 'Token mix, by model', says: 'Tokens of accepted requests in millions: disjoint classes.' },
+    adjustment: { title: 'Effect of the HFU/MFU adjustment', says: 'Amount charged less amount at list price.' },
+    advice: { title: 'Largest avoidable costs', says: 'What could be saved at most. Amounts at cost and at price do not add up.' },
+    releases: { title: 'Models: income and serving cost', says: 'What tokens of a release brought in, and what its accelerators cost.' },
+  },
+  income: 'Charged',
+  assetCost: 'Asset cost',
+  utilisation: 'Utilisation',
+  recoveryRate: 'Cost recovered by GPU-hours',
+  part: {
+    charged_cost: 'charged',
+    own_cost: 'serving',
+    unbilled_cost: 'unbilled',
+    idle_cost: 'idle',
+    maintenance_cost: 'maintenance',
+    lost_cost: 'lost',
+    rounding_cost: 'rounding',
+  },
+  advice: {},
+  saving: 'At most',
+  remedy: 'What helps',
+  basis: { cost: 'at cost', list_price: 'at list price', price: 'at price' },
+  tenant: 'Tenant',
+  pool: 'Pool',
+  model: 'Model',
+  adjustment: 'Adjustment',
+  gpuHours: 'GPU-hours',
+  release: 'Release',
+  site: 'Site',
+  millionTokens: 'Million tokens',
+  incomeOf: 'Income',
+  servingCost: 'Serving cost',
+  margin: 'Margin',
+  noRelease: '(no release)',
+  nothing: 'Nothing to show for this month.',
+  sql: 'SQL and numbers behind it',
+  runIt: 'Run it yourself',
+  rows: 'rows',
+  idleShare: (node, hour, percent) => `${node}, ${hour}:00: ${percent} idle`,
+  dayCount: (busy, all) => `Days on which anything ran: ${busy} of ${all}; only these are shown.`,
+  unknown: 'unknown',
+  overTime: 'over the days of the month',
+};
+
+const ZH: ReportWording = {
+  title: (period) => `运营报告 ${period}`,
+  otherLanguage: 'English',
+  state: { closed: '已结账', estimate: '暂估：本账期尚未结账' },
+  figure: {
+    recovery: { title: '加速卡成本去向', says: '资产成本 = 已计费 + 推理服务 + 未计费 + 空闲 + 维护 + 故障 + 舍入，按资源池。' },
+    tenants: { title: '计费金额，按租户', says: '账单明细之和。' },
+    products: { title: '计费金额，按加速卡与模型', says: '账单明细之和。' },
+    tenant_days: { title: '每日计费金额，按租户', says: '每行金额按用量摊到当月各日。' },
+    product_days: { title: '每日计费金额，按加速卡与模型', says: '每行金额按用量摊到当月各日。' },
+    efficiency: { title: '卡时的 HFU 与 MFU 分布', says: '按工作负载平均利用率统计的卡时；只含实测或被采纳的数值，没有证据的卡时不计入。' },
+    idle: { title: '空闲热力图，按小时与节点', says: '节点上无人占用的加速卡比例；颜色越深越空闲。' },
+    tokens: { title: 'Token 构成，按模型', says: '被接受请求的 Token（百万），各类互不重叠。' },
+    adjustment: { title: '利用率惩罚/奖励的影响', says: '实际计费金额减去标价金额。' },
+    advice: { title: '可避免的最大成本', says: '最多可节省的金额；按成本与按价格的金额不可相加。' },
+    releases: { title: '模型：收入与推理成本', says: '版本的 Token 收入，以及其加速卡成本。' },
+  },
+  income: '计费金额',
+  assetCost: '资产成本',
+  utilisation: '卡时占用率',
+  recoveryRate: '卡时回收成本比例',
+  part: {
+    charged_cost: '已计费',
+    own_cost: '推理服务',
+    unbilled_cost: '未计费',
+    idle_cost: '空闲',
+    maintenance_cost: '维护',
+    lost_cost: '故障',
+    rounding_cost: '舍入',
+  },
+  advice: {
+    idle: '空闲容量',
+    failed_run: '失败后重算的作业',
+    low_hfu: 'HFU 偏低',
+    wrong_hour: '在高价时段工作',
+    dear_power: '在高电价时段用电',
+    gang_wait: '组队等待成员',
+    cache_miss: '提示词未命中缓存',
+    reserved_idle: '已预留但未占用',
+  },
+  saving: '最多节省',
+  remedy: '改进办法',
+  basis: { cost: '按成本', list_price: '按标价', price: '按价格' },
+  tenant: '租户',
+  pool: '资源池',
+  model: '模型',
+  adjustment: '调整',
+  gpuHours: '卡时',
+  release: '版本',
+  site: '站点',
+  millionTokens: '百万 Token',
+  incomeOf: '收入',
+  servingCost: '推理成本',
+  margin: '毛利',
+  noRelease: '（无版本）',
+  nothing: '本账期没有可显示的内容。',
+  sql: 'SQL 与数据',
+  runIt: '自行运行',
+  rows: '行',
+  idleShare: (node, hour, percent) => `${node}，${hour}:00：空闲 ${percent}`,
+  dayCount: (busy, all) => `有任务运行的天数：${all} 天中的 ${busy} 天；只显示这些天。`,
+  unknown: '未知',
+  overTime: '按日',
+};
+
+const WORDINGS: Readonly<Record<Language, ReportWording>> = { en: EN, 'zh-CN': ZH };
+
+export function reportWordingOf(language: Language): ReportWording {
+  return WORDINGS[language];
+}
