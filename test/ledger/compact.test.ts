@@ -277,6 +277,38 @@ describe('a compaction refuses', () => {
     await merger.close();
     assert.equal((await newest(store)).sha256, snapshot.sha256);
   });
+
+  test('to publish after a day, whichever of its reads took so long', async () => {
+    const merger = rowMerger();
+    for (let slow = 1, isSlow = true; isSlow; slow += 1) {
+      const { store: inner } = await warehouse(['a', 'b']);
+      await compactAll(inner);
+      for (const content of ['c', 'd']) await ingestRows(inner, { content });
+      await fold(inner, LATER);
+      let nowMs = LATER.now();
+      let reads = 0;
+      isSlow = false;
+      const store: ObjectStore = {
+        ...inner,
+        get: async (key) => {
+          reads += 1;
+          if (reads === slow) [nowMs, isSlow] = [nowMs + DAY_MS, true];
+          return await inner.get(key);
+        },
+        putIfAbsent: async (key, body) => {
+          // Its own plan may have been late; what counts is the time since it began to write.
+          if (key.startsWith('data/')) mergedAtMs = nowMs;
+          if (key.startsWith('_snap/')) assert.ok(nowMs < mergedAtMs + DAY_MS, `published a day late: read ${slow} was slow`);
+          return await inner.putIfAbsent(key, body);
+        },
+      };
+      let mergedAtMs = Number.POSITIVE_INFINITY;
+      await compact(store, { now: () => nowMs }, merger, { newAttempt: () => 's', minFiles: 2 }).catch((error: unknown) =>
+        assert.equal((error as KashiError).code, 'conflict'),
+      );
+    }
+    await merger.close();
+  });
 });
 
 test('a changed byte of a compaction list is refused when it is read', async () => {

@@ -52,11 +52,22 @@ const OWN_PIN: readonly Patch[] = [
 ];
 
 export const MUTANTS: readonly Mutant[] = [
-  { name: 'commit-key-of-attempt', removed: 'a content is committed under its own name, whoever reads it', patches: COMMIT_KEY_OF_ATTEMPT },
+  {
+    name: 'commit-key-of-attempt',
+    seenBy: 'test/ingest/idempotence.test.ts',
+    removed: 'a content is committed under its own name, whoever reads it',
+    patches: COMMIT_KEY_OF_ATTEMPT,
+  },
   { name: 'commit-before-data', removed: 'files are stored before the commit that names them', mutation: { dataAfterCommit: true } },
-  { name: 'snapshot-by-plain-put', removed: 'a snapshot number is taken once', mutation: { plainPuts: ['_snap/'] } },
+  {
+    name: 'snapshot-by-plain-put',
+    seenBy: 'test/ports/store.test.ts',
+    removed: 'a snapshot number is taken once',
+    mutation: { plainPuts: ['_snap/'] },
+  },
   {
     name: 'compaction-without-conflict-check',
+    seenBy: 'test/ledger/compact.test.ts',
     removed: 'a compaction counts only while each of its inputs still does',
     patches: [
       {
@@ -67,7 +78,12 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   { name: 'collect-without-grace', removed: 'young files are left alone', mutation: { noGrace: true } },
-  { name: 'collect-without-pins', removed: 'what a closed month is made from stays', mutation: { ignorePins: true } },
+  {
+    name: 'collect-without-pins',
+    seenBy: 'test/close/pinned-snapshots.test.ts',
+    removed: 'what a closed month is made from stays',
+    mutation: { ignorePins: true },
+  },
   { name: 'readers-list-the-folder', removed: 'readers open the files of a snapshot', mutation: { readersGlob: true } },
   {
     name: 'dedupe-within-a-file',
@@ -77,6 +93,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: 'no-reconciler', removed: 'the listing is the truth', mutation: { noReconciler: true } },
   {
     name: 'bill-reads-latest',
+    seenBy: 'test/close/situations.test.ts',
     removed: 'a month is rated from its pinned snapshot',
     patches: [
       {
@@ -89,6 +106,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'no-adjustments',
+    seenBy: 'test/close/situations.test.ts',
     removed: 'earlier months are rated again, and the difference is charged',
     patches: [
       { file: 'close/make-pin.ts', find: 'corrections: await correctionsOf(store, plan, chain, trusted),', replace: 'corrections: [],' },
@@ -104,11 +122,17 @@ export const MUTANTS: readonly Mutant[] = [
   { name: 'unknown-is-done', removed: 'an unknown outcome is read back', mutation: { unknownIsDone: true } },
   { name: 'unknown-is-done, no-reconciler', removed: 'both', mutation: { unknownIsDone: true, noReconciler: true } },
   { name: 'shared-data-names', removed: 'names of files are those of one attempt', patches: SHARED_NAMES },
-  { name: 'no-commit-deadline', removed: 'an old attempt does not commit', patches: NO_DEADLINE },
+  { name: 'no-commit-deadline', seenBy: 'test/ledger/commit.test.ts', removed: 'an old attempt does not commit', patches: NO_DEADLINE },
   { name: 'shared-data-names, no-commit-deadline', removed: 'both', patches: [...SHARED_NAMES, ...NO_DEADLINE] },
-  { name: 'commit-by-overwrite', removed: 'a commit is created once', mutation: { plainPuts: ['_commits/'] } },
+  {
+    name: 'commit-by-overwrite',
+    seenBy: 'test/ports/store.test.ts',
+    removed: 'a commit is created once',
+    mutation: { plainPuts: ['_commits/'] },
+  },
   {
     name: 'no-head-check',
+    seenBy: 'test/ledger/fold.test.ts',
     removed: 'a fold looks for the files of a commit',
     patches: NO_HEAD_CHECK,
     coveredBy: 'files are stored before the commit that names them',
@@ -116,6 +140,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: 'no-head-check, commit-before-data', removed: 'both', patches: NO_HEAD_CHECK, mutation: { dataAfterCommit: true } },
   {
     name: 'no-early-out',
+    seenBy: 'test/ingest/idempotence.test.ts',
     removed: 'a known content is not read again',
     patches: NO_EARLY_OUT,
     coveredBy: 'a commit is created once: the second reading finds it standing',
@@ -134,11 +159,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'beginnings-stay',
+    seenBy: 'test/ingest/earlier.test.ts',
     removed: 'a log that grew takes the place of what it begins with',
     patches: [{ file: INGEST, find: '...(await releaseBeginnings(store, object, record, all)),', replace: '' }],
   },
   {
     name: 'rotated-log-is-forgotten',
+    seenBy: 'test/ingest/earlier.test.ts',
     removed: 'what was committed is remembered before the file is opened again',
     patches: [
       { file: INGEST, find: '    all.add(record);\n', replace: '' },
@@ -156,6 +183,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'lost-race-is-won',
+    seenBy: 'test/ledger/fold.test.ts',
     removed: 'a folder that lost its race begins again',
     patches: [{ file: 'ledger/fold.ts', find: "=== 'created') return { ...next", replace: '!== null) return { ...next' }],
     coveredBy: 'every fold finds what no snapshot holds; the next one has it',
@@ -167,6 +195,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'generations-add-up',
+    seenBy: 'test/ledger/fold.test.ts',
     removed: 'a higher generation takes the place of the lower',
     patches: [
       {
@@ -190,22 +219,31 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'compaction-without-deadline',
+    seenBy: 'test/ledger/compact.test.ts',
     removed: 'an old compaction is not published',
     patches: [{ file: 'ledger/compact.ts', find: 'if (clock.now() >= deadlineMs)', replace: 'if (deadlineMs < 0)' }],
   },
   {
     name: 'pin-without-deadline',
+    seenBy: 'test/close/pinned-snapshots.test.ts',
     removed: 'a month is pinned while its snapshot is kept',
     patches: [
       { file: 'close/close.ts', find: 'if (clock.now() >= pin.pinned_at_ms + ATTEMPT_LIFETIME_MS)', replace: 'if (pin.pinned_at_ms < 0)' },
     ],
   },
-  { name: 'pin-by-overwrite', removed: 'the first pin stands', mutation: { plainPuts: ['closes/'] } },
+  { name: 'pin-by-overwrite', seenBy: 'test/ports/store.test.ts', removed: 'the first pin stands', mutation: { plainPuts: ['closes/'] } },
   {
     name: 'bill-by-overwrite',
+    seenBy: 'test/ports/store.test.ts',
     removed: 'the slot of a bill is taken once',
     mutation: { plainPuts: ['bills/'] },
     coveredBy: 'everything in a bill comes from the pin: whoever writes the slot writes the same bytes',
+  },
+  {
+    name: 'release-is-not-waited-for',
+    removed: 'a close pins a snapshot in which no release is half done',
+    seenBy: 'test/close/settled.test.ts',
+    patches: [{ file: 'close/settled.ts', find: '!(await isHalfDone(store, snapshot, later))', replace: 'snapshot.n > 0' }],
   },
   { name: 'own-pin', removed: 'a close goes on with the pin that stands', patches: OWN_PIN },
   { name: 'own-pin, bill-by-overwrite', removed: 'both', patches: OWN_PIN, mutation: { plainPuts: ['bills/'] } },
@@ -227,17 +265,20 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'released-is-read-again',
+    seenBy: 'test/ingest/idempotence.test.ts',
     removed: 'a content whose lines count as part of another is not read again',
     patches: [{ file: INGEST, find: '(reparse && !released)', replace: '(reparse || (released && reparse))' }],
   },
   {
     name: 'compaction-forgets-its-try',
+    seenBy: 'test/ledger/compact.test.ts',
     removed: 'a compaction of an unknown outcome is looked for',
     patches: [{ file: 'ledger/compact.ts', find: 'if (stands.length > 0) return', replace: 'if (stands.length < 0) return' }],
     coveredBy: 'its inputs are no longer current, so it is dropped instead of being published twice',
   },
   {
     name: 'merge-unchecked',
+    seenBy: 'test/ledger/compact.test.ts',
     removed: 'a merged file is compared with its inputs (the merger loses a row now and then)',
     patches: [{ file: 'ledger/compact.ts', find: '  checkMerged(group, merged);\n', replace: '' }],
     mutation: { lossyMerger: true },

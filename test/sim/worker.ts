@@ -62,7 +62,7 @@ for (let seed = task.from; seed <= task.to; seed += task.step) {
   }
 }
 // A mutant that no seed kills may die at an exact moment.
-const moments = mutant !== null && !(task.untilKilled && violations > 0) ? await tellMoments(mutant.mutation) : null;
+const moments = mutant !== null && violations === 0 ? await tellMoments(mutant.mutation) : null;
 const { user, system } = process.cpuUsage();
 tell({ kind: 'done', seeds, violations, counters: sums as unknown as Counters, cpuMs: (user + system) / 1000, moments });
 process.disconnect?.();
