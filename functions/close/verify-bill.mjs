@@ -30,7 +30,8 @@ function refuse(what) {
 function csvRecords(text) {
   const rows = [[]];
   for (const [, quoted, plain, end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r?\n|$)/g)) {
-    rows.at(-1).push(quoted?.replaceAll('""', '"') ?? plain);
+    // A text that a spreadsheet would take for a formula was written behind an apostrophe.
+    rows.at(-1).push((quoted?.replaceAll('""', '"') ?? plain).replace(/^'(?=[=+\-@\t\r\n\0])/, ''));
     if (end !== ',') rows.push([]);
   }
   const [header, ...records] = rows.filter((row) => row.length > 1);
