@@ -7,7 +7,7 @@ import type { CloseCrashPoint, Gate } from '../close/judge.ts';
 import { settledGate } from '../close/settled.ts';
 import { closedMonths } from '../close/statement.ts';
 import { KashiError } from '../domain/errors.ts';
-import { periodOf } from '../domain/period.ts';
+import { effectiveText, periodOf } from '../domain/period.ts';
 import { reconcile } from '../ledger/reconcile.ts';
 import type { LandedObject } from '../ports.ts';
 import { type CommonOptions, ENGINES, withCentreOptions } from './centre-options.ts';
@@ -91,7 +91,11 @@ async function gateOf(centre: Centre, period: string): Promise<Gate> {
   const hindrances: Hindrance[] = [];
   const { endMs } = periodOf(period, centre.config.timeZone);
   if (centre.clock.now() < endMs)
-    hindrances.push({ subject: `month:${period}`, problem: `it ends at ${new Date(endMs).toISOString()}`, waivable: false });
+    hindrances.push({
+      subject: `month:${period}`,
+      problem: `it runs until ${effectiveText(endMs, centre.config.timeZone)} (${centre.config.timeZone})`,
+      waivable: false,
+    });
   const unreadable = (path: string, error: unknown): void => {
     const problem = `cannot be looked at: ${error instanceof Error ? error.message : String(error)}`;
     hindrances.push({ subject: `landing:${path}`, problem, waivable: false });
@@ -149,10 +153,15 @@ export function closeLines(outcome: CloseOutcome): string[] {
   return [...made, ...(outcome.state === 'refused' ? refusedLines(outcome) : closedLines(outcome))];
 }
 
+function toDo(subject: string, waivable: boolean): string {
+  if (subject.startsWith('month:')) return 'wait';
+  return waivable ? 'mend or waive' : 'mend';
+}
+
 function refusedLines({ period, hindrances }: Refused & { readonly period: string }): string[] {
   const rows = hindrances
     .slice(0, SHOWN)
-    .map(({ subject, problem, waivable }) => [visible(subject), visible(problem), waivable ? 'mend or waive' : 'mend']);
+    .map(({ subject, problem, waivable }) => [visible(subject), visible(problem), toDo(subject, waivable)]);
   const first = hindrances.find(({ waivable }) => waivable);
   return [
     `${period} cannot be closed: ${grouped(hindrances.length)} ${hindrances.length === 1 ? 'thing is' : 'things are'} in the way.`,

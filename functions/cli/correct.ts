@@ -157,7 +157,7 @@ function lookLines(period: string, order: StoredOrder | null, { issued_in, total
       ? []
       : [
           '',
-          `The configuration differs from the rules in force (${changed_rules.join(', ')}). Without an order it does not touch a closed month:`,
+          `The configuration differs from the rules in force (${changed_rules.map((table) => table.replace(/^ref_/, '').replaceAll('_', ' ')).join(', ')}). Without an order it does not touch a closed month:`,
           `  kashi correct ${period} --by "<name>" --reason "<why>"`,
         ]),
     ...(orders.length === 0

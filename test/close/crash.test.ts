@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { closeCentre } from '../../functions/cli/close.ts';
+import { type MonthState, stateOf } from '../../functions/cli/closing.ts';
 import { createCentreKey } from '../../functions/cli/wiring.ts';
 import type { CloseCrashPoint } from '../../functions/close/judge.ts';
 import { type ObjectStore, TransientStoreError } from '../../functions/ports.ts';
@@ -73,7 +74,21 @@ function issued(folder: string): Record<string, string> {
   return Object.fromEntries(names.sort().map((name) => [name, readFileSync(join(warehouse, name), 'base64')]));
 }
 
+/** What people are told of the month meanwhile. */
+function stateAfter(point: CloseCrashPoint): MonthState {
+  if (BEFORE_THE_PIN.has(point)) return 'provisional';
+  return point === 'close.afterSlot' ? 'closed' : 'closing';
+}
+
 describe('a close that dies', () => {
+  test('in between, before and after, the states of months are those of the protocol', async () => {
+    const centre = centreIn(ready, ROWS).open();
+    const months = ['2025-10', '2025-11', '2026-06'];
+    assert.deepEqual(await Promise.all(months.map((month) => stateOf(centre, month))), ['closed', 'provisional', 'open']);
+    const after = centreIn(join(scratch, 'undisturbed'), ROWS).open();
+    assert.deepEqual(await Promise.all(months.map((month) => stateOf(after, month))), ['adjusted', 'closed', 'open']);
+  });
+
   for (const point of POINTS) {
     test(`at ${point} is finished by the next with the same bytes`, async () => {
       const folder = copy(point);
@@ -82,6 +97,7 @@ describe('a close that dies', () => {
         if (reached === point) throw new Error(`died at ${reached}`);
       };
       await assert.rejects(living.close('2025-11', { crash }), new RegExp(`died at ${point}`));
+      assert.equal(await stateOf(living.open(), '2025-11'), stateAfter(point));
       if (!BEFORE_THE_PIN.has(point)) await changeEverything(living);
       const again = await living.close('2025-11');
       assert.equal(again.state, point === 'close.afterSlot' ? 'already' : 'closed');

@@ -140,6 +140,32 @@ describe('the verifier that ships with an exported bill', () => {
     }
   });
 
+  test('refuses a table that says something else than the bill', () => {
+    const file = join(exported, 'bill_line.csv');
+    const text = readFileSync(file, 'utf8');
+    const [header = '', first = '', ...rest] = text.split('\n');
+    const amount = first.split(',')[header.split(',').indexOf('amount')] ?? '';
+    for (const [what, changed] of [
+      ['another amount', [header, first.replace(`,${amount},`, `,${amount}9,`), ...rest]],
+      ['a line less', [header, ...rest]],
+      ['a line twice', [header, first, first, ...rest]],
+    ] as const) {
+      writeFileSync(file, changed.join('\n'));
+      const ran = run(process.execPath);
+      writeFileSync(file, text);
+      assert.match(ran.stderr, /^REFUSED: bill_line\.csv (has line [0-9a-f]{16} otherwise|lacks 1 lines)/, what);
+    }
+    assert.match(run(process.execPath).stdout, /^bill_line\.csv says the same: \d+ lines$/m);
+    assert.match(run(process.execPath).stdout, /^Not signed, so not checked: bill\.csv, bill_unrated\.csv$/m);
+  });
+
+  test('explains itself, and never takes a missing key for a trusted one', () => {
+    assert.match(run(process.execPath, '--help').stdout, /^Usage: node verify-bill\.mjs/);
+    const ran = run(process.execPath, '--public-key');
+    assert.deepEqual([ran.status, ran.stdout], [1, '']);
+    assert.match(ran.stderr, /^REFUSED: --public-key needs a file/);
+  });
+
   test('refuses another key, and a chain without its first bill', () => {
     assert.equal(run(process.execPath, '--public-key', join(other.directory, 'kashi-signing-key.pub.pem')).status, 1);
     const first = join(exported, 'chain', '2025-10.json');

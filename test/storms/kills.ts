@@ -46,27 +46,35 @@ class Toll {
       .map(([command, stages]) => {
         const all = [...stages].sort(([, a], [, b]) => b - a);
         const killed = all.reduce((sum, [, count]) => sum + count, 0);
-        const most = all.slice(0, 4).map(([stage, count]) => `${stage} ${count}`);
-        const others = all.length > 4 ? [`${all.length - 4} other places`] : [];
+        const most = all.slice(0, 6).map(([stage, count]) => `${stage} ${count}`);
+        const others = all.length > 6 ? [`${all.length - 6} other places`] : [];
         return `${command} ${killed} (${[...most, ...others].join(', ')})`;
       })
       .join('; ');
   }
 }
 
-/** How many steps a command takes when nobody kills it; learnt from those that lived. */
+/** What a command does when nobody kills it; learnt from those that lived. Every place gets its share, however often a command comes by it. */
 class Habit {
+  /** Place → its steps, from 1. */
+  #places: number[][] = [[1]];
   #steps = 1;
 
   moment(random: Random): Moment {
-    const step = random.int(1, this.#steps);
+    const step = random.pick(random.pick(this.#places));
     // Between two steps is where bytes are parsed, written by the engine, or hashed.
     return { step, laterMs: random.permille(400) ? random.int(0, 40) : null };
   }
 
-  /** One that found everything done takes fewer steps than one that has work, so this forgets slowly. */
+  /** One that found everything done shows nothing new. */
   learn(marks: readonly string[]): void {
-    this.#steps = Math.max(2, marks.length, Math.ceil(this.#steps * 0.9));
+    if (marks.length < this.#steps) return;
+    const places = Map.groupBy(
+      marks.map((mark, place) => ({ mark, step: place + 1 })),
+      ({ mark }) => mark,
+    );
+    this.#places = [...places.values()].map((steps) => steps.map(({ step }) => step));
+    this.#steps = marks.length;
   }
 }
 
