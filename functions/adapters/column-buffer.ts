@@ -21,6 +21,11 @@ export class ColumnBuffer {
     this.bitmap = new Uint8Array(groupRows / 8);
   }
 
+  /** Bytes of the values of all rows. */
+  get pending(): number {
+    return this.length;
+  }
+
   clear(): void {
     this.length = 0;
     this.bitmap.fill(0);

@@ -114,7 +114,7 @@ class PlainSpool implements RowSpool, ColumnWriter {
   }
 
   private pending(): number {
-    return this.buffers.reduce((sum, { length }) => sum + length, 0);
+    return this.buffers.reduce((sum, { pending }) => sum + pending, 0);
   }
 
   private flush(): void {

@@ -20,6 +20,8 @@ export class TextColumn extends ColumnBuffer {
   private indices = new Uint16Array(FIRST_ROWS);
   private count = 0;
   private entries = 0;
+  /** What all rows would take as plain texts. */
+  private plainBytes = 0;
   private offsets = new Uint32Array(FIRST_SLOTS);
   /** Entry by hash, with room for the next ones. */
   private slots = new Int16Array(FIRST_SLOTS * 2).fill(NONE);
@@ -33,8 +35,14 @@ export class TextColumn extends ColumnBuffer {
     super.clear();
     this.count = 0;
     this.entries = 0;
+    this.plainBytes = 0;
     this.slots.fill(NONE);
     this.lastText = null;
+  }
+
+  /** Row groups end by what a reader will make of them, which is also what expand would need. */
+  override get pending(): number {
+    return this.isPlain ? this.length : this.plainBytes;
   }
 
   override span(from: Uint8Array, start: number, end: number): void {
@@ -73,6 +81,7 @@ export class TextColumn extends ColumnBuffer {
       return;
     }
     this.mark();
+    this.plainBytes += this.view.getInt32(this.offsets[entry]!, true) + 4;
     if (this.count === this.indices.length) this.indices = larger(this.indices, new Uint16Array(this.count * 2));
     this.indices[this.count++] = entry;
   }

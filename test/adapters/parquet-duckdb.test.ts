@@ -140,6 +140,22 @@ describe('the Parquet writer', () => {
     assert.equal(divided.written.length, 2);
     assert.deepEqual(divided.back, expected);
   });
+  it('long texts that are often the same end a row group by what they are to a reader, so that it and the writer can hold it', async () => {
+    const writer = await duckdbParquetWriter(folder);
+    try {
+      const spool = rowSpool(TOKEN_USAGE, writer.directory);
+      const texts = Array.from({ length: 4 }, (_, place) => String(place).repeat(100_000));
+      for (let line = 0; line < 2_000; line++) spool.append(usage(line, { model: texts[line % 4] as string }), line);
+      const groups = spool.finish()?.groups ?? [];
+      assert.equal(
+        groups.reduce((sum, { rows }) => sum + rows, 0),
+        2_000,
+      );
+      assert.ok(groups.length > 3, `${groups.length} groups of 200 MB of text`);
+    } finally {
+      await writer.close();
+    }
+  });
   it('any text comes back', async () => {
     const unit = fc.constantFrom('a', '"', ',', '\n', '\r', '\\', "'", '键', '🤖', ' ', ';', '\u2028', '#', '|');
     const property = fc.asyncProperty(
