@@ -11,7 +11,7 @@ import { freePort } from '../support/free-port.ts';
 /** The last version that Maven Central has as an archive. It wants Java 24. */
 const VERSION = '476';
 const JAVA = 24;
-const UNPACK = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:unpack';
+const MAVEN = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1';
 const START_TRIES = 600;
 
 export interface TrinoServer {
@@ -66,11 +66,15 @@ export async function startTrino(): Promise<TrinoServer> {
 /** The server without plugins, and the one plugin that is asked for: half of what the whole archive weighs. */
 async function installed(): Promise<string> {
   const folder = await cached(`trino-${VERSION}`, async (temporary) => {
-    const unpack = async (artifact: string, to: string): Promise<void> => {
-      await run('mvn', ['--batch-mode', '--quiet', UNPACK, `-Dartifact=io.trino:${artifact}`, `-DoutputDirectory=${to}`]);
+    const mvn = async (goal: string, artifact: string, to: string): Promise<void> => {
+      await run('mvn', ['--batch-mode', '--quiet', `${MAVEN}:${goal}`, `-Dartifact=io.trino:${artifact}`, `-DoutputDirectory=${to}`]);
     };
-    await unpack(`trino-server-core:${VERSION}:tar.gz`, temporary);
-    await unpack(`trino-hive:${VERSION}:zip`, join(temporary, `trino-server-core-${VERSION}`, 'plugin'));
+    await mvn('copy', `trino-server-core:${VERSION}:tar.gz`, temporary);
+    const archive = join(temporary, `trino-server-core-${VERSION}.tar.gz`);
+    // By tar itself: plugins share their jars as hard links, which Maven does not unpack.
+    await run('tar', ['-xzf', archive, '-C', temporary]);
+    rmSync(archive);
+    await mvn('unpack', `trino-hive:${VERSION}:zip`, join(temporary, `trino-server-core-${VERSION}`, 'plugin'));
   });
   return join(folder, `trino-server-core-${VERSION}`);
 }
