@@ -140,6 +140,8 @@ function nextSteps(directory: string, period: string, document: BillDocument): s
     `  npx kashi verify ${period} --config ${config}`,
     `  npx kashi bill ${period} --config ${config}`,
     `  npx kashi explain ${line?.line_id ?? ''} --period ${period} --config ${config}      (--lang zh-CN: 中文)`,
+    `  npx kashi export ${period} --format pdf --config ${config}      (or xlsx, html, focus)`,
+    `  npx kashi report ${period} --config ${config}`,
     `  npx kashi recover ${period} --config ${config}`,
     `  npx kashi advise ${period} --config ${config}`,
     `  npx kashi budget ${period} --config ${config}`,

@@ -2,10 +2,14 @@
 import { mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { rate } from '../../functions/cli/bill.ts';
 import { closeCentre } from '../../functions/cli/close.ts';
 import { writeClosedFiles } from '../../functions/cli/export.ts';
+import { writeFocus } from '../../functions/cli/export-focus.ts';
 import { ingestInto } from '../../functions/cli/ingest.ts';
 import { type ClosedMonth, readClosed } from '../../functions/cli/proof.ts';
+import { withSession } from '../../functions/cli/session.ts';
+import { provisionalSource } from '../../functions/cli/statement-source.ts';
 import { waiveAll } from '../../functions/cli/waive.ts';
 import { type Centre, createCentreKey, landedObjects, openCentre, openFileSink } from '../../functions/cli/wiring.ts';
 import { assert } from '../../functions/domain/errors.ts';
@@ -25,8 +29,8 @@ export function removeFolders(): void {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 }
 
-/** A generated centre; what lies below `late` of its landing folder is kept aside and ingested after October is closed. */
-export async function closedCentre(tenants: number, late: string | null): Promise<Centre> {
+/** A generated centre, everything ingested but what lies below `late` of its landing folder; `land` ingests that too. */
+async function ingestedCentre(tenants: number, late: string | null): Promise<{ centre: Centre; land: () => Promise<void> }> {
   const directory = newFolder();
   const options = { ...presetOptions('demo'), tenants };
   await generateCentre(options, openFileSink(directory), { update: () => {}, finish: () => {} });
@@ -34,13 +38,36 @@ export async function closedCentre(tenants: number, late: string | null): Promis
   createCentreKey(centre);
   const aside = join(newFolder(), 'late');
   if (late !== null) renameSync(join(centre.landingDirectory, late), aside);
-  await ingestInto(centre, [...landedObjects([centre.landingDirectory], centre)], {}, true);
+  const ingest = async (): Promise<void> => {
+    await ingestInto(centre, [...landedObjects([centre.landingDirectory], centre)], {}, true);
+  };
+  await ingest();
+  const land = async (): Promise<void> => {
+    if (late !== null) renameSync(aside, join(centre.landingDirectory, late));
+    await ingest();
+  };
+  return { centre, land };
+}
+
+/** October closed; with `late`, November closed too, in which October is corrected for what landed late. */
+export async function closedCentre(tenants: number, late: string | null): Promise<Centre> {
+  const { centre, land } = await ingestedCentre(tenants, late);
   await close(centre, '2026-10');
   if (late === null) return centre;
-  renameSync(aside, join(centre.landingDirectory, late));
-  await ingestInto(centre, [...landedObjects([centre.landingDirectory], centre)], {}, true);
+  await land();
   await close(centre, '2026-11');
   return centre;
+}
+
+/** The FOCUS file of the demo month before it is closed. */
+export async function provisionalFocus(): Promise<string> {
+  const { centre } = await ingestedCentre(4, null);
+  const directory = newFolder();
+  const files = await withSession(centre, '2026-10', async (session) => {
+    const { document } = await rate(session, '2026-10', null);
+    return await writeFocus(session.warehouse, await provisionalSource(session, document), { version: '1.2', directory, tenant: null });
+  });
+  return files.find((file) => file.endsWith('.parquet')) ?? '';
 }
 
 /** Waives whatever is planted in the way, and closes. */
