@@ -1,0 +1,66 @@
+/** An AWS emulator of PyPI on a free loopback port, for the SDK's own clients over HTTP. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
+import { pythonPackage } from '../support/cache.ts';
+
+export const MOTO = 'moto[server,s3,kms,athena,glue]==5.2.5';
+
+export interface Emulator {
+  readonly endpoint: string;
+  /** For any client of the SDK. */
+  readonly client: {
+    readonly endpoint: string;
+    readonly region: string;
+    readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  };
+  stop(): Promise<void>;
+}
+
+/** Moto: 412 for a taken key, SHA-256 checksums kept, KMS that really signs. Throws when PyPI or Python cannot be had. */
+export async function startMoto(): Promise<Emulator> {
+  const folder = await pythonPackage(MOTO);
+  const port = await freePort();
+  const child = spawn('python3', ['-m', 'moto.server', '-H', '127.0.0.1', '-p', String(port)], {
+    env: { ...process.env, PYTHONPATH: folder },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  return await ready(child, `http://127.0.0.1:${port}`);
+}
+
+async function ready(child: ChildProcess, endpoint: string): Promise<Emulator> {
+  const ended = once(child, 'exit');
+  let said = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    said = (said + chunk).slice(-2000);
+  });
+  for (let tries = 0; ; tries += 1) {
+    if (child.exitCode !== null || tries > 300) throw new Error(`the emulator did not start: ${said}`);
+    if (
+      await fetch(endpoint).then(
+        () => true,
+        () => false,
+      )
+    )
+      break;
+    await wait(200);
+  }
+  return {
+    endpoint,
+    client: { endpoint, region: 'us-east-1', credentials: { accessKeyId: 'test', secretAccessKey: 'test' } },
+    async stop() {
+      child.kill();
+      await ended;
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
