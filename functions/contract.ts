@@ -55,7 +55,7 @@ export type FunctionName = (typeof FUNCTIONS)[number];
 
 /** Environment of a function: the deploy sets it, functions/handlers/wiring.ts reads it. */
 export const ENV = {
-  /** Path of kashi.yaml in the bundle. */
+  /** Path of kashi.yaml in the bundle, relative to it. */
   config: 'KASHI_CONFIG',
   landingBucket: 'KASHI_LANDING_BUCKET',
   warehouseBucket: 'KASHI_WAREHOUSE_BUCKET',

@@ -4,19 +4,21 @@
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 import { FUNCTIONS } from '../functions/contract.ts';
+import { parseConfig } from '../functions/domain/config.ts';
 import { KashiError } from '../functions/domain/errors.ts';
+import { parseOneYaml } from '../functions/domain/yaml-config.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const CACHE = join(ROOT, '.cache', 'infra');
 const HANDLERS = join('functions', 'handlers');
 
-/** Of the centre's folder, what its configuration may name. Keys, secrets and data stay out. */
-const CONFIGURATION = /\.(ya?ml|csv|json)$/;
+/** Of the centre's folder, what its configuration may name. Keys, secrets, logs and the warehouse of a trial stay out. */
+const CONFIGURATION = /\.(ya?ml|csv)$/;
 
 /** Makes the bundle and returns its folder. Errors: KashiError not_found when the engine's binary cannot be had, config_missing. */
 export function makeBundle(architecture: 'arm64' | 'x64', centre: string): string {
@@ -55,22 +57,14 @@ function bundleHandlers(outdir: string): void {
   });
 }
 
+/** Errors: KashiError config_missing. */
 function copyCentre(from: string, to: string): void {
-  cpSync(from, to, {
-    recursive: true,
-    filter: (path) => !existsSync(path) || isFolder(path) || CONFIGURATION.test(path),
-  });
-  if (!existsSync(join(to, 'kashi.yaml')))
-    throw new KashiError('config_missing', 'the folder of the centre has no kashi.yaml', { where: from });
-}
-
-function isFolder(path: string): boolean {
-  try {
-    readdirSync(path);
-    return true;
-  } catch {
-    return false;
-  }
+  const file = join(from, 'kashi.yaml');
+  if (!existsSync(file)) throw new KashiError('config_missing', 'the folder of the centre has no kashi.yaml', { where: from });
+  const { landing, warehouse } = parseConfig(parseOneYaml(readFileSync(file, 'utf8'), file), file);
+  const data = [landing, warehouse].map((place) => resolve(from, place));
+  const wanted = (path: string): boolean => !data.includes(resolve(path)) && (statSync(path).isDirectory() || CONFIGURATION.test(path));
+  cpSync(from, to, { recursive: true, filter: wanted });
 }
 
 /**
@@ -84,7 +78,10 @@ export function bindingFolder(architecture: 'arm64' | 'x64'): string {
   const folder = existsSync(installed) ? installed : fetchedPackage(name, version, integrity);
   for (const file of ['duckdb.node', 'libduckdb.so'])
     if (!existsSync(join(folder, file)))
-      throw new KashiError('not_found', 'the binary of the engine is missing', { where: join(folder, file), hint: `npm pack ${name}@${version}` });
+      throw new KashiError('not_found', 'the binary of the engine is missing', {
+        where: join(folder, file),
+        hint: `npm pack ${name}@${version}`,
+      });
   return folder;
 }
 
@@ -96,7 +93,8 @@ interface Locked {
 function lockedPackage(name: string): Locked {
   const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as { packages: Record<string, Locked> };
   const locked = packages[`node_modules/${name}`];
-  if (locked === undefined) throw new KashiError('not_found', 'the engine is not in the lockfile', { where: 'package-lock.json', found: name });
+  if (locked === undefined)
+    throw new KashiError('not_found', 'the engine is not in the lockfile', { where: 'package-lock.json', found: name });
   return locked;
 }
 
@@ -108,7 +106,12 @@ function fetchedPackage(name: string, version: string, integrity: string | undef
   try {
     execFileSync('npm', ['pack', `${name}@${version}`, '--silent', '--pack-destination', folder], { cwd: folder, stdio: 'pipe' });
   } catch (cause) {
-    throw new KashiError('not_found', 'the npm registry does not give the engine for this architecture', { where: `${name}@${version}` }, { cause });
+    throw new KashiError(
+      'not_found',
+      'the npm registry does not give the engine for this architecture',
+      { where: `${name}@${version}` },
+      { cause },
+    );
   }
   const archive = join(folder, readdirSync(folder).find((file) => file.endsWith('.tgz')) ?? '');
   const sum = `sha512-${createHash('sha512').update(readFileSync(archive)).digest('base64')}`;

@@ -2,7 +2,16 @@
 import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import { AnyPrincipal, Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
-import { BlockPublicAccess, Bucket, BucketEncryption, type BucketProps, type CfnBucket, type IBucket, ObjectLockRetention, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
+import {
+  BlockPublicAccess,
+  Bucket,
+  BucketEncryption,
+  type BucketProps,
+  type CfnBucket,
+  type IBucket,
+  ObjectLockRetention,
+  ObjectOwnership,
+} from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { BILLS_PREFIXES, PREFIX, WRITE_ONCE_PREFIXES } from '../functions/contract.ts';
 import type { BucketName } from './access.ts';
@@ -51,7 +60,10 @@ export class StorageStack extends Stack {
     const bucket = this.bucket('Warehouse', {
       lifecycleRules: [{ prefix: PREFIX.data, noncurrentVersionExpiration: Duration.days(UNDO_DAYS) }],
     });
-    this.createOnly(bucket, WRITE_ONCE_PREFIXES.filter((prefix) => !BILLS_PREFIXES.includes(prefix)));
+    this.createOnly(
+      bucket,
+      WRITE_ONCE_PREFIXES.filter((prefix) => !BILLS_PREFIXES.includes(prefix)),
+    );
     // A delete marker would open a slot again.
     this.keep(bucket, [PREFIX.commits, PREFIX.snapshots, PREFIX.segments, PREFIX.config, PREFIX.seen, PREFIX.quarantine]);
     this.ownAccountOnly(bucket);
@@ -61,7 +73,8 @@ export class StorageStack extends Stack {
   private bills({ bills }: StageConfig): Bucket {
     const duration = Duration.days(bills.lock_years * YEAR_DAYS);
     const bucket = this.bucket('Bills', {
-      objectLockDefaultRetention: bills.lock_mode === 'compliance' ? ObjectLockRetention.compliance(duration) : ObjectLockRetention.governance(duration),
+      objectLockDefaultRetention:
+        bills.lock_mode === 'compliance' ? ObjectLockRetention.compliance(duration) : ObjectLockRetention.governance(duration),
     });
     this.createOnly(bucket, BILLS_PREFIXES);
     this.keep(bucket, ['']);
@@ -135,7 +148,13 @@ export class StorageStack extends Stack {
     });
   }
 
-  private deny(bucket: Bucket, sid: string, actions: string[], prefixes: readonly string[], conditions: Record<string, unknown> = {}): void {
+  private deny(
+    bucket: Bucket,
+    sid: string,
+    actions: string[],
+    prefixes: readonly string[],
+    conditions: Record<string, unknown> = {},
+  ): void {
     bucket.addToResourcePolicy(
       new PolicyStatement({
         sid,

@@ -1,9 +1,12 @@
 /** Environment → adapters. The only file of the deployed functions that knows AWS. */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { hasOwnEndpoint } from '../adapters/aws.ts';
-import { landedInBucket, listLandedBucket } from '../adapters/landing-s3.ts';
+import { listLandedDays } from '../adapters/landing-days-s3.ts';
+import { s3Landing } from '../adapters/landing-s3.ts';
 import { objectText, replaceObject } from '../adapters/put-s3.ts';
 import { messagesIn, sendMessages } from '../adapters/queue-sqs.ts';
 import { rememberedSegments } from '../adapters/remembered-segments.ts';
@@ -12,13 +15,14 @@ import { kmsSigner } from '../adapters/signer-kms.ts';
 import { s3Store } from '../adapters/store-s3.ts';
 import { type Centre, openCentre, systemClock } from '../cli/wiring.ts';
 import type { Hindrance } from '../close/gate.ts';
+import type { Announced } from '../cloud/landed-message.ts';
 import { routedStore } from '../cloud/routed-store.ts';
 import { BILLS_PREFIXES, ENV } from '../contract.ts';
 import { KashiError } from '../domain/errors.ts';
-import type { ObjectStore, Signer } from '../ports.ts';
+import type { LandedObject, ObjectStore, Signer } from '../ports.ts';
 
 /** The only folder that a function may write to. */
-const WORK_DIRECTORY = '/tmp/kashi';
+const WORK_DIRECTORY = join(tmpdir(), 'kashi');
 
 const s3 = new S3Client({ forcePathStyle: hasOwnEndpoint() });
 const sqs = new SQSClient({});
@@ -67,8 +71,13 @@ async function openDeployed(): Promise<Centre> {
 
 /** Raw objects as their producers left them. */
 export const landing = {
-  open: (reference: Parameters<typeof landedInBucket>[2]) => landedInBucket(s3, setting('landingBucket'), reference),
-  list: (sinceDay: string | null) => listLandedBucket(s3, setting('landingBucket'), sinceDay),
+  /** Errors: KashiError gone. */
+  open: async ({ key, versionId }: Announced): Promise<LandedObject> => {
+    const object = await s3Landing({ bucket: setting('landingBucket'), root: '' }).object(key, versionId);
+    if (object === null) throw new KashiError('gone', 'an object has gone since it was announced', { where: key });
+    return object;
+  },
+  list: (sinceDay: string | null) => listLandedDays(s3, setting('landingBucket'), sinceDay),
   /** A place to deliver to. */
   store: () => bucketStore(setting('landingBucket')),
 };

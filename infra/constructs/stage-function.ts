@@ -1,16 +1,16 @@
 /** One function of the bundle: its own role with the rights of ACCESS and no other, its log group, its environment. */
-import { Duration, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Size } from 'aws-cdk-lib';
 import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Architecture, Code, Function as LambdaFunction, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
-import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { ENV, type FunctionName } from '../../functions/contract.ts';
 import { ACCESS, type Access, type BucketName, type BucketRights } from '../access.ts';
-import { acknowledge } from '../acknowledge.ts';
+import { acknowledge, acknowledgeWildcard } from '../acknowledge.ts';
 
 /** What functions of a stage share. */
 export interface StageParts {
@@ -33,7 +33,7 @@ export interface StageFunctionProps extends StageParts {
   readonly reservedConcurrency?: number;
   readonly queue?: Queue;
   readonly deadLetters?: Queue;
-  readonly tokens?: ISecret;
+  readonly tokens?: Secret;
 }
 
 /** Share of the memory that the engine may take; Node and its buffers need the rest (RELIABILITY 1.13). */
@@ -81,15 +81,20 @@ export class StageFunction extends Construct {
       environment: this.environment(props),
       ...(reservedConcurrency === undefined ? {} : { reservedConcurrentExecutions: reservedConcurrency }),
     });
-    acknowledge(this.role, 'IAM5[Resource::*]', 'X-Ray has no resources: PutTraceSegments and PutTelemetryRecords can only be allowed on *.');
+    acknowledge(
+      this.role,
+      'IAM5[Resource::*]',
+      'X-Ray has no resources: PutTraceSegments and PutTelemetryRecords can only be allowed on *.',
+    );
     return made;
   }
 
   private environment({ stage, memoryMb, buckets, signingKey, queue, deadLetters, tokens }: StageFunctionProps): Record<string, string> {
     const { signing, buckets: rights } = this.access;
-    const named = (name: BucketName, key: string): Record<string, string> => (rights[name] === undefined ? {} : { [key]: buckets[name].bucketName });
+    const named = (name: BucketName, key: string): Record<string, string> =>
+      rights[name] === undefined ? {} : { [key]: buckets[name].bucketName };
     return {
-      [ENV.config]: '/var/task/centre/kashi.yaml',
+      [ENV.config]: 'centre/kashi.yaml',
       [ENV.engineMemory]: `${Math.floor(memoryMb * ENGINE_SHARE)}MB`,
       ...named('landing', ENV.landingBucket),
       // A function without rights there never asks it; its store is the other bucket.
@@ -143,15 +148,7 @@ export class StageFunction extends Construct {
   private explainPrefix(bucket: Bucket, prefix: string, right: string): void {
     const name = bucket.node.id;
     const keys = prefix === '' ? 'all objects' : `objects under ${prefix}`;
-    for (const reference of referencesTo(this, bucket))
-      acknowledge(this.role, `IAM5[Resource::<${reference}>/${prefix}*]`, `${right}: ${keys} of the ${name} bucket, whose names are not known beforehand.`);
+    const reason = `${right}: ${keys} of the ${name} bucket, whose names are not known beforehand.`;
+    acknowledgeWildcard(this.role, bucket, bucket.bucketArn, `/${prefix}*`, reason);
   }
-}
-
-/** How a template names a bucket's ARN: by its logical id, or by the export of another stack. */
-function referencesTo(scope: Construct, bucket: Bucket): string[] {
-  const stack = Stack.of(scope);
-  const own = Stack.of(bucket);
-  const logicalId = own.getLogicalId(bucket.node.defaultChild as never);
-  return stack === own ? [`${logicalId}.Arn`] : [`${own.stackName}:ExportsOutputFnGetAtt${logicalId}Arn`];
 }
