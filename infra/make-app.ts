@@ -2,17 +2,23 @@
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { App } from 'aws-cdk-lib';
+import { AnalystStack } from './analyst-stack.ts';
 import { BillingStack } from './billing-stack.ts';
+import { BudgetStack } from './budget-stack.ts';
 import { makeBundle } from './bundle.ts';
 import { readStage, type StageConfig } from './config.ts';
 import type { StageParts } from './constructs/stage-function.ts';
 import { IngestStack } from './ingest-stack.ts';
+import { OperationsStack } from './operations-stack.ts';
 import { StorageStack } from './storage-stack.ts';
 
 export interface Stacks {
   readonly storage: StorageStack;
   readonly ingest: IngestStack;
   readonly billing: BillingStack;
+  readonly operations: OperationsStack;
+  readonly budget: BudgetStack;
+  readonly analyst: AnalystStack;
 }
 
 /** Context `bundle=none` leaves the code out: for looking at templates only. Errors: KashiError, those of readStage and makeBundle. */
@@ -41,7 +47,27 @@ export function makeApp(app: App, stage: string, config: StageConfig = readStage
     undelivered,
     description: 'kashi: snapshots to bills',
   });
-  return { storage, ingest, billing };
+  const operations = new OperationsStack(app, name('operations'), {
+    env,
+    config,
+    ingest,
+    billing,
+    description: 'kashi: alarms, dashboard',
+  });
+  const budget = new BudgetStack(app, name('budget'), {
+    env,
+    config,
+    people: operations.people,
+    description: 'kashi: what a month may cost',
+  });
+  const analyst = new AnalystStack(app, name('analyst'), {
+    env,
+    config,
+    parts,
+    logs: storage.logs,
+    description: 'kashi: closed bills for analysts',
+  });
+  return { storage, ingest, billing, operations, budget, analyst };
 }
 
 function emptyBundle(): string {

@@ -8,7 +8,6 @@ import {
   BucketEncryption,
   type BucketProps,
   type CfnBucket,
-  type IBucket,
   ObjectLockRetention,
   ObjectOwnership,
 } from 'aws-cdk-lib/aws-s3';
@@ -29,7 +28,7 @@ const UNDO_DAYS = 30;
 export class StorageStack extends Stack {
   readonly buckets: Readonly<Record<BucketName, Bucket>>;
   readonly signingKey: Key;
-  private readonly logs: Bucket;
+  readonly logs: Bucket;
 
   constructor(scope: Construct, id: string, { config, ...props }: StorageStackProps) {
     super(scope, id, props);
@@ -99,7 +98,7 @@ export class StorageStack extends Stack {
       minimumTLSVersion: 1.2,
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
-      serverAccessLogsBucket: this.logs as IBucket,
+      serverAccessLogsBucket: this.logs,
       serverAccessLogsPrefix: `${name}/`,
       removalPolicy: RemovalPolicy.RETAIN,
       ...props,

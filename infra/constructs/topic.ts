@@ -24,7 +24,7 @@ export class PeopleTopic extends Construct {
       enableKeyRotation: true,
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    this.topic = new Topic(this, 'Topic', { displayName, masterKey: this.key as never, enforceSSL: true });
+    this.topic = new Topic(this, 'Topic', { displayName, masterKey: this.key, enforceSSL: true });
     for (const address of addresses) this.topic.addSubscription(new EmailSubscription(address));
     for (const publisher of publishers) {
       this.topic.grantPublish(new ServicePrincipal(publisher));
