@@ -39,7 +39,9 @@ const TO_MEND: Readonly<Record<string, readonly [message: string, hint: string]>
 export function awsError(error: unknown, where: string): KashiError | TransientStoreError {
   if (error instanceof KashiError || error instanceof TransientStoreError) return error;
   const { name = 'Error', message = String(error) } = error as Partial<Error>;
-  const mend = /region is missing/i.test(message) ? (['no AWS region is set', 'set AWS_REGION'] as const) : TO_MEND[name];
+  const mend = /region is missing|region not accepted/i.test(message)
+    ? (['no AWS region is set', 'set AWS_REGION, such as cn-north-1'] as const)
+    : TO_MEND[name];
   const found = `${name}: ${message}`;
   if (mend !== undefined) return new KashiError('store_unsuitable', mend[0], { where, found, hint: mend[1] }, { cause: error });
   const status = statusOf(error);

@@ -40,7 +40,7 @@ export interface DuckdbWarehouseOptions {
   readonly threads?: number;
 }
 
-const OBJECT_COLUMNS: readonly Column[] = [
+export const OBJECT_COLUMNS: readonly Column[] = [
   { name: 'object_id', type: 'VARCHAR', meaning: 'content id of the landed object' },
   { name: 'object_name', type: 'VARCHAR', meaning: 'name under which it landed' },
   { name: 'source', type: 'VARCHAR', meaning: 'source name' },

@@ -5,7 +5,7 @@ import { withCorrections } from '../close/bill-object.ts';
 import { equationText } from '../close/equation.ts';
 import { periodOf } from '../domain/period.ts';
 import { type CheckResult, defineModels, runChecks } from '../warehouse/run.ts';
-import { type CommonOptions, withCentreOptions } from './centre-options.ts';
+import { type CommonOptions, ENGINES, withCentreOptions } from './centre-options.ts';
 import { summaryOf, waiverLines } from './close.ts';
 import { type ClosedDocument, closedDocument, pendingIn } from './closing.ts';
 import { EXIT, groupedDecimal, printJson, printLines, tableLines } from './output.ts';
@@ -22,6 +22,7 @@ export function billCommand(): Command {
       .description('the bill of a month, line by line')
       .argument('<yyyy-mm>', 'billing period')
       .option('--tenant <id>', 'only this tenant'),
+    ENGINES,
   )
     .addHelpText(
       'after',

@@ -10,14 +10,15 @@ import { periodOf } from '../domain/period.ts';
 import { fold } from '../ledger/fold.ts';
 import { reconcile } from '../ledger/reconcile.ts';
 import type { LandedObject } from '../ports.ts';
-import { type CommonOptions, withCentreOptions } from './centre-options.ts';
+import { type CommonOptions, ENGINES, withCentreOptions } from './centre-options.ts';
 import { planOf } from './closing.ts';
 import { EXIT, grouped, groupedDecimal, printJson, printLines, stepNotes, tableLines, visible } from './output.ts';
-import { type Centre, centreKeys, createCentreKey, landedIfPresent, openCentre, openEngineAt, openSigner } from './wiring.ts';
+import { type Centre, centreKeys, createCentreKey, landedIfPresent, openCentre, openEngine, openSigner, openTwin } from './wiring.ts';
 
 export function closeCommand(): Command {
   return withCentreOptions(
     new Command('close').description('close a month: check, pin, rate, sign and issue its bill').argument('<yyyy-mm>', 'billing period'),
+    ENGINES,
   )
     .addHelpText(
       'after',
@@ -81,8 +82,8 @@ function closeDependencies(centre: Centre): CloseDependencies {
     store: centre.store,
     signer: openSigner(centre),
     clock: centre.clock,
-    openEngine: (files, prelude) => openEngineAt(centre, files, { prelude }),
-    openTwin: (files, prelude) => openEngineAt(centre, files, { prelude, threads: 1, reversed: true }),
+    openEngine: (files, prelude) => openEngine(centre, files, prelude),
+    openTwin: (files, prelude) => openTwin(centre, files, prelude),
   };
 }
 

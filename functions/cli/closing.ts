@@ -22,7 +22,7 @@ import { type Period, periodOf } from '../domain/period.ts';
 import { promisesOf } from '../domain/promise.ts';
 import type { ObjectStore, Warehouse } from '../ports.ts';
 import type { Model } from '../warehouse/model.ts';
-import { type Centre, controlFiles, engineVersion, openEngineAt, reviewedDocuments, sqlBundle, trustedKey } from './wiring.ts';
+import { type Centre, controlFiles, engineVersion, openEngine, openEngineAt, reviewedDocuments, sqlBundle, trustedKey } from './wiring.ts';
 
 /** The rules of a month by the configuration as it is now. */
 export function currentRules(centre: Centre, month: Period): Rules {
@@ -41,7 +41,7 @@ export async function planOf(centre: Centre, period: string): Promise<MonthPlan>
     rules: currentRules(centre, month),
     promises: promisesOf(centre.config.close, controlFiles(centre), month),
     documents: reviewedDocuments(centre),
-    engine: { name: 'duckdb', version: await engineVersion() },
+    engine: { name: centre.engine, version: await engineVersion(centre.engine) },
     parserVersion: PARSER_VERSION,
     conflictsAllowed: centre.config.close.conflictsAllowed,
     correctMonths: centre.config.close.correctMonths,
@@ -122,7 +122,7 @@ export async function pendingIn(centre: Centre, period: string): Promise<Pending
   const last = await lastClosed(centre.store);
   if (last === null || monthAfter(last) !== period) return { lines: [], telescopes: [] };
   return await pendingOf(centre.store, await planOf(centre, period), trustedKey(centre, null), (files, prelude) =>
-    openEngineAt(centre, files, { prelude }),
+    openEngine(centre, files, prelude),
   );
 }
 

@@ -134,7 +134,7 @@ async function withBytes(centre: Centre, explanation: Explanation): Promise<{ ex
   }
   const ranges = new Map<string, ReadonlyMap<number, ByteRange>>();
   const limits = { ...DEFAULT_LIMITS, ...centre.config.limits };
-  for (const object of landedIfPresent(centre, () => {})) {
+  for await (const object of landedIfPresent(centre, () => {})) {
     const entry = wanted.get(object.name);
     if (entry === undefined || ranges.has(object.name)) continue;
     const source = framingOf(centre, object.name, entry.content.source);

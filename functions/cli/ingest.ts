@@ -18,7 +18,7 @@ import { SOURCES, sourceNamed } from '../sources/registry.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
 import { numbersAsText } from './config-file.ts';
 import { EXIT, grouped, printJson, printLines, progressBar, tableLines, visible } from './output.ts';
-import { type Centre, landedObjects, newAttempt, openCentre, openParquetWriter, openParsePool, terminal } from './wiring.ts';
+import { type Centre, landedAt, newAttempt, openCentre, openParquetWriter, openParsePool, terminal } from './wiring.ts';
 
 export interface IngestOptions extends CommonOptions {
   readonly source?: string;
@@ -48,7 +48,7 @@ export function ingestCommand(): Command {
     )
     .action(async (paths: string[], options: IngestOptions) => {
       const centre = openCentre(options);
-      const objects = [...landedObjects(paths, centre)];
+      const objects = await landedAt(paths, centre);
       const { report, snapshot } = await ingestInto(centre, objects, options, process.stderr.isTTY !== true || options.json === true);
       if (options.json === true) printJson(ingestJson(report, snapshot));
       else printLines(ingestLines(report, snapshot));

@@ -89,6 +89,11 @@ const COMMANDS: readonly Entry[] = [
     summary: 'corrections of a closed month, and orders to rate it by other rules',
     load: async () => (await import('./correct.ts')).correctCommand(),
   },
+  {
+    name: 'twin',
+    summary: 'a month on two engines, which must agree on every line',
+    load: async () => (await import('./twin.ts')).twinCommand(),
+  },
   { name: 'keys', summary: 'the key that signs bills', load: async () => (await import('./keys.ts')).keysCommand() },
   { name: 'query', summary: 'read-only SQL on facts and bills', load: async () => (await import('./query.ts')).queryCommand() },
   { name: 'shell', summary: 'an SQL prompt on facts and bills', load: async () => (await import('./shell.ts')).shellCommand() },

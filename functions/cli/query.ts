@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { KashiError } from '../domain/errors.ts';
 import type { QueryResult } from '../ports.ts';
 import { defineModels, PUBLIC_VIEWS } from '../warehouse/run.ts';
-import { type CommonOptions, withCentreOptions } from './centre-options.ts';
+import { type CommonOptions, ENGINES, withCentreOptions } from './centre-options.ts';
 import { issuedModels } from './closing.ts';
 import { printJson, tableLines } from './output.ts';
 import { csvText, jsonRows } from './query-format.ts';
@@ -31,6 +31,7 @@ export function queryCommand(): Command {
       )
       .option('--output <file>', 'write to a file instead of the terminal')
       .option('--period <yyyy-mm>', 'rate only this period (default: every period in the data)'),
+    ENGINES,
   )
     .addHelpText(
       'after',

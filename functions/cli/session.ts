@@ -29,14 +29,14 @@ export async function openSession(centre: Centre, period: string | null): Promis
   const snapshot = await newestSnapshot(centre.store);
   if (snapshot === null) {
     throw new KashiError('not_found', 'the warehouse is empty', {
-      where: centre.warehouseDirectory,
+      where: centre.warehousePlace,
       allowed: 'a warehouse into which something was ingested',
       hint: 'kashi ingest <paths>',
     });
   }
   const files = await snapshotFiles(centre.store, snapshot);
-  // The engine does not notice a changed byte: it would be summed.
-  await verifyFiles(centre.store, files);
+  // The engine does not notice a changed byte: it would be summed. Another one reads where the data is; a close compares every byte all the same.
+  if (centre.engine === 'duckdb') await verifyFiles(centre.store, files);
   const warehouse = await openEngine(centre, files);
   try {
     const periods = asked === null ? await periodsInData(warehouse, config.timeZone) : [asked];

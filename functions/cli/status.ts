@@ -5,7 +5,6 @@ import { type SourceCoverage, sourceCoverage } from '../billing/source-coverage.
 import { closedMonths, readSignedBill } from '../close/statement.ts';
 import { reconcile } from '../ledger/reconcile.ts';
 import { type FoldedCommit, newestSnapshot, type Snapshot, snapshotCommits } from '../ledger/snapshot.ts';
-import type { LandedObject } from '../ports.ts';
 import { defineModels } from '../warehouse/run.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
 import { type MonthState, stateOf } from './closing.ts';
@@ -61,9 +60,9 @@ async function statusOf(centre: Centre): Promise<Status> {
   const landed_not_ingested: string[] = [];
   const landing_unreadable: { path: string; error: string }[] = [];
   const landed = landedIfPresent(centre, (path, error) => landing_unreadable.push({ path, error: (error as Error).message }));
-  for await (const object of reconcile(centre.store, asAsync(landed))) landed_not_ingested.push(object.name);
+  for await (const object of reconcile(centre.store, landed)) landed_not_ingested.push(object.name);
   const base = {
-    warehouse: centre.warehouseDirectory,
+    warehouse: centre.warehousePlace,
     landed_not_ingested,
     landing_unreadable,
     watch: watchHealth(centre),
@@ -128,10 +127,6 @@ async function sourceGaps({ warehouse, models }: Session): Promise<TextRecord[]>
 
 function heldOf(commit: FoldedCommit): Status['held'][number][] {
   return commit.hold === null ? [] : [{ name: commit.object.name, source: commit.source, ...commit.hold }];
-}
-
-async function* asAsync(objects: Iterable<LandedObject>): AsyncGenerator<LandedObject> {
-  yield* objects;
 }
 
 function statusLines(status: Status): string[] {

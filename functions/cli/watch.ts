@@ -68,11 +68,7 @@ async function watch(given: readonly string[], options: Options): Promise<number
   const stop = stopSignal();
   // What cron prints, it mails.
   const quiet = schedule.once && process.stdout.isTTY !== true;
-  say(
-    options,
-    { watching: paths(centre), warehouse: centre.warehouseDirectory },
-    quiet ? null : startLine(centre, paths(centre), schedule),
-  );
+  say(options, { watching: paths(centre), warehouse: centre.warehousePlace }, quiet ? null : startLine(centre, paths(centre), schedule));
   const loop = new Watch(
     watchStages(open, paths),
     {
@@ -138,7 +134,7 @@ function say(options: Options, json: unknown, text: string | null): void {
 
 function startLine(centre: Centre, paths: readonly string[], { cycleMs, settleMs, foldMs, billMs, once }: WatchOptions): string {
   const every = `look every ${cycleMs / 1_000} s, settle ${settleMs / 1_000} s, fold every ${foldMs / 1_000} s, bills every ${billMs / 60_000} min`;
-  return `${once ? 'One pass over' : 'Watching'} ${paths.map(visible).join(', ')} into ${centre.warehouseDirectory}: ${every}.${once ? '' : ' Stop with Ctrl-C.'}`;
+  return `${once ? 'One pass over' : 'Watching'} ${paths.map(visible).join(', ')} into ${centre.warehousePlace}: ${every}.${once ? '' : ' Stop with Ctrl-C.'}`;
 }
 
 function cycleJson({ at_ms, ...cycle }: CycleReport): unknown {

@@ -1,6 +1,6 @@
 /** Turns the command line into adapters: the only file of cli/ that imports them. */
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { LocalFileSink } from '../adapters/file-sink.ts';
@@ -44,6 +44,8 @@ import type {
   Warehouse,
 } from '../ports.ts';
 import type { CommandIo } from './config-file.ts';
+import { type EngineName, openRemoteEngine, remoteVersion } from './wiring-engines.ts';
+import { bucketStore, isS3Url, landedInBucket, mirrorMonth, workDirectoryOf } from './wiring-s3.ts';
 
 /** Local files in, standard output out. */
 export const terminal: CommandIo = {
@@ -57,6 +59,7 @@ export const systemClock: Clock = { now: () => Date.now() };
 export interface CentreOptions {
   readonly config?: string;
   readonly warehouse?: string;
+  readonly engine?: EngineName;
 }
 
 /** A centre as configured: everything a command needs, opened. */
@@ -64,13 +67,19 @@ export interface Centre {
   readonly config: Config;
   /** Null when no kashi.yaml was found and the defaults hold. */
   readonly configFile: string | null;
+  /** Folder or s3://bucket/prefix, as a person names it. */
+  readonly warehousePlace: string;
+  /** Local folder: the warehouse itself, or for one in a bucket where copies and temporary files lie. */
   readonly warehouseDirectory: string;
+  /** Folder or s3://bucket/prefix. */
   readonly landingDirectory: string;
   readonly priceBook: PriceBook | null;
   readonly tenants: TenantMap | null;
   readonly inventory: Inventory | null;
   readonly catalog: AcceleratorCatalog;
   readonly store: ObjectStore;
+  /** Who computes facts and bills. */
+  readonly engine: EngineName;
   readonly clock: Clock;
   /** Text of a file that the configuration names, relative to it. */
   readonly readBeside: (path: string) => string;
@@ -92,7 +101,8 @@ export interface Deployed {
 /** `--config`, else kashi.yaml here, else in or beside the warehouse folder that was named. */
 function findConfig(options: CentreOptions): string | null {
   if (options.config !== undefined) return resolve(options.config);
-  const places = ['.', ...(options.warehouse === undefined ? [] : [options.warehouse, join(options.warehouse, '..')])];
+  const { warehouse } = options;
+  const places = ['.', ...(warehouse === undefined || isS3Url(warehouse) ? [] : [warehouse, join(warehouse, '..')])];
   return places.map((place) => resolve(place, 'kashi.yaml')).find((path) => existsSync(path)) ?? null;
 }
 
@@ -102,7 +112,8 @@ export function openCentre(options: CentreOptions): Centre {
   const config = configFile === null ? DEFAULT_CONFIG : parseConfig(parseOneYaml(readTextFile(configFile), configFile), configFile);
   const base = configFile === null ? process.cwd() : dirname(configFile);
   const readBeside = (path: string): string => readTextFile(path, configFile ?? undefined);
-  const warehouseDirectory = options.warehouse === undefined ? resolve(base, config.warehouse) : resolve(options.warehouse);
+  const warehousePlace = placeOf(options.warehouse ?? config.warehouse, options.warehouse === undefined ? base : process.cwd());
+  const warehouseDirectory = isS3Url(warehousePlace) ? workDirectoryOf(warehousePlace) : warehousePlace;
   mkdirSync(warehouseDirectory, { recursive: true });
   const catalog =
     config.accelerators === null
@@ -113,8 +124,9 @@ export function openCentre(options: CentreOptions): Centre {
   return {
     config,
     configFile,
+    warehousePlace,
     warehouseDirectory,
-    landingDirectory: resolve(base, config.landing),
+    landingDirectory: placeOf(config.landing, base),
     catalog,
     priceBook:
       config.priceBook === null
@@ -125,10 +137,19 @@ export function openCentre(options: CentreOptions): Centre {
       config.inventory === null
         ? null
         : parseInventory(parseOneYaml(readBeside(config.inventory), config.inventory), config.inventory, { timeZone, catalog }),
-    store: localStore(warehouseDirectory),
+    store: openStore(warehousePlace, warehouseDirectory),
+    engine: options.engine ?? 'duckdb',
     clock: systemClock,
     readBeside,
   };
+}
+
+function placeOf(place: string, base: string): string {
+  return isS3Url(place) ? place : resolve(base, place);
+}
+
+function openStore(place: string, workDirectory: string): ObjectStore {
+  return isS3Url(place) ? bucketStore(place, workDirectory) : localStore(place);
 }
 
 export function newAttempt(): string {
@@ -139,6 +160,16 @@ export function landedObjects(paths: readonly string[], centre: Centre): Generat
   return listLanded(paths, centre.landingDirectory);
 }
 
+/** As landedObjects, in folders and in buckets. */
+export async function landedAt(paths: readonly string[], centre: Centre): Promise<LandedObject[]> {
+  const found: LandedObject[] = [];
+  for (const path of paths) {
+    if (!isS3Url(path)) found.push(...landedObjects([path], centre));
+    else for await (const object of landedInBucket(path, centre.landingDirectory)) found.push(object);
+  }
+  return found;
+}
+
 /** new: absent or empty; ours: holds the marker file; foreign: holds something else. */
 export function folderState(directory: string, marker: string): 'new' | 'ours' | 'foreign' {
   if (!existsSync(directory) || readdirSync(directory).length === 0) return 'new';
@@ -147,16 +178,23 @@ export function folderState(directory: string, marker: string): 'new' | 'ours' |
 
 /** The landing folder as a place to deliver to: objects, and a hidden folder for what is not an object yet. */
 export function openLanding(centre: Centre): { readonly store: ObjectStore; readonly spool: Spool } {
-  return { store: localStore(centre.landingDirectory), spool: localSpool(join(centre.landingDirectory, '.receive')) };
+  const { landingDirectory: landing, warehouseDirectory } = centre;
+  return {
+    store: openStore(landing, warehouseDirectory),
+    spool: localSpool(join(isS3Url(landing) ? warehouseDirectory : landing, '.receive')),
+  };
 }
 
 /** What lies in the configured landing folder; nothing when there is no such folder. `onFault` is told of what cannot be looked at. */
-export function* landedIfPresent(centre: Centre, onFault: OnListFault): Generator<LandedObject> {
-  if (existsSync(centre.landingDirectory)) yield* listLanded([centre.landingDirectory], centre.landingDirectory, onFault);
+export async function* landedIfPresent(centre: Centre, onFault: OnListFault): AsyncGenerator<LandedObject> {
+  const { landingDirectory: landing } = centre;
+  if (isS3Url(landing)) yield* landedInBucket(landing, landing);
+  else if (existsSync(landing)) yield* listLanded([landing], landing, onFault);
 }
 
-/** Version of the embedded engine, found by starting it. */
-export async function engineVersion(): Promise<string> {
+/** Version of an engine, found by starting or asking it. Errors: KashiError for one that cannot be reached. */
+export async function engineVersion(engine: EngineName = 'duckdb'): Promise<string> {
+  if (engine !== 'duckdb') return await remoteVersion(engine);
   const { engineVersion: version } = await import('../adapters/duckdb.ts');
   return version();
 }
@@ -184,9 +222,15 @@ export function openParsePool(directory: string, bytes: number): ParsePool {
   return threadPool<JobDescription, JobBlock, JobResult>(new URL('./wiring-thread.ts', import.meta.url), threads, directory);
 }
 
-/** The embedded engine over exactly these files. */
-export async function openEngine(centre: Centre, files: readonly SnapshotFile[]): Promise<Warehouse> {
-  return await openEngineAt(centre, files);
+/** The engine that was chosen, over exactly these files. `prelude`: the words of the embedded one; others know them. */
+export async function openEngine(centre: Centre, files: readonly SnapshotFile[], prelude?: string): Promise<Warehouse> {
+  if (centre.engine !== 'duckdb') return await openRemoteEngine(centre.engine, centre, files);
+  return await openEngineAt(centre, files, prelude === undefined ? {} : { prelude });
+}
+
+/** A second opinion on what `openEngine` says: the embedded engine beside another one, else the same with other threads and another order of files. */
+export async function openTwin(centre: Centre, files: readonly SnapshotFile[], prelude: string): Promise<Warehouse> {
+  return await openEngineAt(centre, files, centre.engine === 'duckdb' ? { prelude, threads: 1, reversed: true } : { prelude });
 }
 
 /** How two engines over the same rows may differ without a bill showing it. */
@@ -198,7 +242,7 @@ export interface EngineManner {
   readonly prelude?: string;
 }
 
-/** As openEngine, in a warehouse without configuration. */
+/** The embedded engine, in a warehouse that needs no configuration. */
 export async function openEngineAt(
   { store, warehouseDirectory, deployed }: Pick<Centre, 'store' | 'warehouseDirectory' | 'deployed'>,
   files: readonly SnapshotFile[],
@@ -242,12 +286,14 @@ export function readVerifier(): Uint8Array {
   return readFileSync(new URL('../close/verify-bill.mjs', import.meta.url));
 }
 
+/** Beside a warehouse in a folder; here for one in a bucket: a key is not kept where caches are. */
+function keyFolderOf({ warehousePlace }: Centre): string {
+  return isS3Url(warehousePlace) ? process.cwd() : dirname(warehousePlace);
+}
+
 /** Path of the private key: as configured, from the folder of kashi.yaml; without one, beside the warehouse. */
 function signingKeyPath(centre: Centre): string {
-  return resolve(
-    centre.configFile === null ? dirname(centre.warehouseDirectory) : dirname(centre.configFile),
-    centre.config.close.signingKey,
-  );
+  return resolve(centre.configFile === null ? keyFolderOf(centre) : dirname(centre.configFile), centre.config.close.signingKey);
 }
 
 export interface CentreKeys {
@@ -317,22 +363,28 @@ export function controlFiles(centre: Centre): { name: string; text: string }[] {
   });
 }
 
-/** Verifies a month in a process without network; standard output is its report. */
+/** Verifies a month in a process without network, which for a warehouse in a bucket reads a copy; standard output is its report. */
 export async function verifyIsolated(
-  centre: Pick<Centre, 'warehouseDirectory'>,
+  { warehousePlace, warehouseDirectory, store }: Pick<Centre, 'warehousePlace' | 'warehouseDirectory' | 'store'>,
   period: string,
   trusted: string | null,
   options: { readonly withoutNameSpace?: boolean } = {},
 ): Promise<IsolatedRun> {
-  const scratch = join(centre.warehouseDirectory, '.tmp');
+  const mirrored = isS3Url(warehousePlace);
+  const directory = mirrored ? await mirrorMonth(store, warehouseDirectory, period) : warehouseDirectory;
+  const scratch = join(directory, '.tmp');
   mkdirSync(scratch, { recursive: true });
-  return await runIsolated({
-    entry: new URL('./wiring-verify.ts', import.meta.url),
-    arguments: [centre.warehouseDirectory, period, trusted ?? ''],
-    read: [centre.warehouseDirectory],
-    write: [scratch],
-    ...options,
-  });
+  try {
+    return await runIsolated({
+      entry: new URL('./wiring-verify.ts', import.meta.url),
+      arguments: [directory, period, trusted ?? ''],
+      read: [directory],
+      write: [scratch],
+      ...options,
+    });
+  } finally {
+    if (mirrored) rmSync(directory, { recursive: true, force: true });
+  }
 }
 
 /** Where `kashi generate` writes: files below one folder. */

@@ -1,7 +1,10 @@
 /** An AWS emulator of PyPI on a free loopback port, for the SDK's own clients over HTTP. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { pythonPackage } from '../support/cache.ts';
 
@@ -22,21 +25,19 @@ export interface Emulator {
 export async function startMoto(): Promise<Emulator> {
   const folder = await pythonPackage(MOTO);
   const port = await freePort();
+  // A file, not a pipe: a test that waits for a command would not read it, and the emulator would wait for the test.
+  const log = join(mkdtempSync(join(tmpdir(), 'kashi-emulator-')), 'log');
   const child = spawn('python3', ['-m', 'moto.server', '-H', '127.0.0.1', '-p', String(port)], {
     env: { ...process.env, PYTHONPATH: folder },
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', openSync(log, 'w'), openSync(log, 'a')],
   });
-  return await ready(child, `http://127.0.0.1:${port}`);
+  return await ready(child, `http://127.0.0.1:${port}`, log);
 }
 
-async function ready(child: ChildProcess, endpoint: string): Promise<Emulator> {
+async function ready(child: ChildProcess, endpoint: string, log: string): Promise<Emulator> {
   const ended = once(child, 'exit');
-  let said = '';
-  child.stderr?.on('data', (chunk: Buffer) => {
-    said = (said + chunk).slice(-2000);
-  });
   for (let tries = 0; ; tries += 1) {
-    if (child.exitCode !== null || tries > 300) throw new Error(`the emulator did not start: ${said}`);
+    if (child.exitCode !== null || tries > 300) throw new Error(`the emulator did not start: ${readFileSync(log, 'utf8').slice(-2000)}`);
     if (
       await fetch(endpoint).then(
         () => true,
@@ -52,6 +53,7 @@ async function ready(child: ChildProcess, endpoint: string): Promise<Emulator> {
     async stop() {
       child.kill();
       await ended;
+      rmSync(dirname(log), { recursive: true, force: true });
     },
   };
 }
