@@ -9,6 +9,8 @@ export const PREFIX = {
   segments: '_segments/',
   snapshots: '_snap/',
   config: 'config/',
+  /** Derived, named by their content: lists of files for engines that read folders. */
+  symlinks: '_symlink/',
   /** Replaced whole, again and again; derived. */
   provisional: 'provisional/',
   watch: 'watch/',

@@ -9,6 +9,8 @@ export interface SqlService {
   tableOverFile(name: string, columns: readonly Column[], folder: string): Promise<void>;
   /** A table over the files of a snapshot and no others, or over a folder that holds them: the caller keeps to the listed ones. */
   tableOverDataset(name: string, columns: readonly Column[], dataset: string): Promise<void>;
+  /** tableOverDataset has the files of the snapshot and no others. */
+  readonly exactFiles?: true;
   /** How the hidden column "$path" names a file of the store. */
   pathOf(key: string): string;
   /** `create table … as` for an answer that several models read. */

@@ -158,7 +158,10 @@ class RemoteWarehouse implements Warehouse {
     }
     await service.tableOverDataset(`stored_${name}`, columns, name);
     this.made.set(`stored_${name}`, 'table');
-    const only = keys.length > NAMED_PATHS ? '' : `where stored."$path" in (${keys.map((key) => literal(service.pathOf(key))).join(', ')})`;
+    const only =
+      service.exactFiles === true || keys.length > NAMED_PATHS
+        ? ''
+        : `where stored."$path" in (${keys.map((key) => literal(service.pathOf(key))).join(', ')})`;
     await service.run(`create view raw_${name} as
       select ${columns.map((column) => `stored.${column.name}`).join(', ')}, places.fold_order
       from stored_${name} as stored

@@ -13,7 +13,17 @@ import type { LandedObject } from '../ports.ts';
 import { type CommonOptions, ENGINES, withCentreOptions } from './centre-options.ts';
 import { planOf } from './closing.ts';
 import { EXIT, grouped, groupedDecimal, printJson, printLines, stepNotes, tableLines, visible } from './output.ts';
-import { type Centre, centreKeys, createCentreKey, landedIfPresent, openCentre, openEngine, openSigner, openTwin } from './wiring.ts';
+import {
+  type Centre,
+  centreKeys,
+  createCentreKey,
+  fetchKmsKey,
+  landedIfPresent,
+  openCentre,
+  openEngine,
+  openSigner,
+  openTwin,
+} from './wiring.ts';
 
 export function closeCommand(): Command {
   return withCentreOptions(
@@ -90,7 +100,7 @@ function closeDependencies(centre: Centre): CloseDependencies {
 /** The first close of a warehouse makes the key; after that a missing one is never replaced. Returns where it was made. */
 export async function ensureKey(centre: Centre): Promise<string | null> {
   const { exists, privateKeyPath } = centreKeys(centre);
-  if (exists) return null;
+  if (exists || (await fetchKmsKey(centre))) return null;
   if ((await closedMonths(centre.store)).length > 0)
     throw new KashiError('config_missing', 'the signing key is missing', {
       where: privateKeyPath,

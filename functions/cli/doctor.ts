@@ -117,7 +117,8 @@ async function historyText(centre: Centre): Promise<string> {
 }
 
 function keyText(centre: Centre): string {
-  const { exists, privateKeyPath } = centreKeys(centre);
+  const { algorithm, exists, privateKeyPath } = centreKeys(centre);
+  if (exists && algorithm !== 'ed25519') return `${keyIdOf(openSigner(centre).publicKey)} in ${privateKeyPath}`;
   return exists
     ? `${keyIdOf(openSigner(centre).publicKey)} in ${privateKeyPath}, read by its owner alone`
     : 'none yet: the first close makes it';

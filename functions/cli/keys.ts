@@ -36,14 +36,14 @@ export function keysCommand(): Command {
 }
 
 function show(centre: Centre, { json }: CommonOptions, said: string | null): void {
-  const { privateKeyPath, publicKeyPath } = centreKeys(centre);
+  const { algorithm, privateKeyPath, publicKeyPath } = centreKeys(centre);
   const publicKey = trustedKey(centre, null);
   if (publicKey === null)
     throw new KashiError('config_missing', 'there is no signing key', { where: privateKeyPath, hint: 'kashi keys init' });
   if (json === true)
     printJson({
       key_id: keyIdOf(publicKey),
-      algorithm: 'ed25519',
+      algorithm,
       public_key: publicKey,
       public_key_file: publicKeyPath,
       private_key_file: privateKeyPath,
@@ -51,7 +51,7 @@ function show(centre: Centre, { json }: CommonOptions, said: string | null): voi
   else
     printLines([
       ...(said === null ? [] : [said]),
-      `key      ${keyIdOf(publicKey)} (ed25519)`,
+      `key      ${keyIdOf(publicKey)} (${algorithm})`,
       `private  ${privateKeyPath}`,
       `public   ${publicKeyPath}`,
       publicKey.trim(),

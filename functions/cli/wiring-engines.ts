@@ -5,7 +5,8 @@ import type { TrinoOptions } from '../adapters/trino-http.ts';
 import { KashiError } from '../domain/errors.ts';
 import { objectIdOf } from '../ledger/keys.ts';
 import type { SnapshotFile } from '../ledger/snapshot.ts';
-import type { Warehouse } from '../ports.ts';
+import { writeManifests } from '../ledger/symlink.ts';
+import type { ObjectStore, Warehouse } from '../ports.ts';
 import { isS3Url } from './wiring-s3.ts';
 
 export const ENGINES = ['duckdb', 'trino', 'athena'] as const;
@@ -15,6 +16,7 @@ export type EngineName = (typeof ENGINES)[number];
 export interface EnginePlace {
   readonly warehousePlace: string;
   readonly warehouseDirectory: string;
+  readonly store: ObjectStore;
 }
 
 interface Engine {
@@ -35,7 +37,7 @@ export async function openRemoteEngine(
     files.map(({ cid, object_name, source }) => [cid, { objectId: objectIdOf(cid), objectName: object_name, source, contentId: cid }]),
   );
   return await remoteWarehouse({
-    ...(await (engine === 'trino' ? openTrino(place) : openAthena(place))),
+    ...(await (engine === 'trino' ? openTrino(place) : openAthena(place, files))),
     workDirectory: join(place.warehouseDirectory, '.tmp'),
     files: files.map(({ dataset, key, cid }) => ({ dataset, key, objectId: objectIdOf(cid), foldOrder: order.get(cid) ?? 0 })),
     objects: [...objects.values()],
@@ -62,8 +64,34 @@ function trinoSettings(): TrinoOptions {
   return { server, user, catalog, ...(password === undefined ? {} : { password }) };
 }
 
-async function openAthena(_place: EnginePlace): Promise<Engine> {
-  throw missing('KASHI_ATHENA_WORKGROUP', 'x', '--engine athena');
+/** Bytes and dollars go to standard error at the end, as progress does. */
+async function openAthena({ warehousePlace, store }: EnginePlace, files: readonly SnapshotFile[]): Promise<Engine> {
+  if (!isS3Url(warehousePlace)) {
+    throw new KashiError('usage', 'Athena reads warehouses in a bucket', {
+      where: '--engine athena',
+      allowed: '--warehouse s3://bucket/prefix',
+      found: warehousePlace,
+      hint: 'copy the folder to a bucket (aws s3 sync), or use --engine trino or duckdb here',
+    });
+  }
+  const { KASHI_ATHENA_WORKGROUP: workGroup = 'primary', KASHI_ATHENA_RESULTS: results = null } = process.env;
+  const { athenaService } = await import('../adapters/warehouse-athena.ts');
+  const { scanMeter } = await import('../adapters/athena-run.ts');
+  const data = warehousePlace.replace(/\/$/, '');
+  const folders = await writeManifests(store, files, (key) => `${data}/${key}`);
+  const manifests = new Map([...folders].map(([dataset, folder]) => [dataset, `${data}/${folder}`]));
+  const meter = scanMeter();
+  const service = await athenaService({ workGroup, results, reuseMinutes: null, onScanned: meter.add, data, manifests });
+  const close = async (): Promise<void> => {
+    await service.close();
+    process.stderr.write(`Athena: ${meter.text()}\n`);
+  };
+  return { service: { ...service, close }, scratch: await bucketScratchOf(data) };
+}
+
+async function bucketScratchOf(warehouse: string): Promise<EngineScratch> {
+  const { bucketScratch } = await import('../adapters/scratch-s3.ts');
+  return bucketScratch(process.env.KASHI_ENGINE_SCRATCH ?? `${warehouse.replace(/\/$/, '')}/_engine`);
 }
 
 async function openTrino({ warehousePlace, warehouseDirectory }: EnginePlace): Promise<Engine> {
@@ -76,7 +104,7 @@ async function openTrino({ warehousePlace, warehouseDirectory }: EnginePlace): P
       '--engine trino on a warehouse in a folder',
     );
   const { trinoService, folderScratch } = await import('../adapters/warehouse-trino.ts');
-  const scratch = folderScratch(join(warehouseDirectory, '.tmp'), `${data}/.tmp`);
+  const scratch = isS3Url(warehousePlace) ? await bucketScratchOf(data) : folderScratch(join(warehouseDirectory, '.tmp'), `${data}/.tmp`);
   const service = await trinoService({ ...settings, data });
   return { service, scratch };
 }

@@ -39,6 +39,7 @@ import type {
   ParquetMerger,
   ParquetWriter,
   QueryResult,
+  SignatureAlgorithm,
   Signer,
   Spool,
   Warehouse,
@@ -296,16 +297,35 @@ function signingKeyPath(centre: Centre): string {
   return resolve(centre.configFile === null ? keyFolderOf(centre) : dirname(centre.configFile), centre.config.close.signingKey);
 }
 
+const KMS = /^kms:(.+)$/;
+
+/** `kms:<id, ARN or alias>` instead of a path: the key stays in AWS KMS, and only its public half lies here. */
+function kmsKeyOf({ config }: Centre): string | null {
+  return KMS.exec(config.close.signingKey)?.[1] ?? null;
+}
+
 export interface CentreKeys {
+  readonly algorithm: SignatureAlgorithm;
   readonly privateKeyPath: string;
   readonly publicKeyPath: string;
   readonly exists: boolean;
 }
 
 export function centreKeys(centre: Centre): CentreKeys {
+  // A deploy has its signer already.
+  if (kmsKeyOf(centre) !== null && centre.deployed === undefined) {
+    const folder = centre.configFile === null ? keyFolderOf(centre) : dirname(centre.configFile);
+    const beside = join(folder, 'kashi-signing-key.pub.pem');
+    return {
+      algorithm: 'ecdsa-p256-sha256',
+      privateKeyPath: centre.config.close.signingKey,
+      publicKeyPath: beside,
+      exists: existsSync(beside),
+    };
+  }
   const privateKeyPath = signingKeyPath(centre);
-  if (centre.deployed !== undefined) return { privateKeyPath, publicKeyPath: publicKeyPath(privateKeyPath), exists: true };
-  return { privateKeyPath, publicKeyPath: publicKeyPath(privateKeyPath), exists: hasLocalKey(privateKeyPath) };
+  const exists = centre.deployed !== undefined || hasLocalKey(privateKeyPath);
+  return { algorithm: 'ed25519', privateKeyPath, publicKeyPath: publicKeyPath(privateKeyPath), exists };
 }
 
 /** Makes the key unless there is one, and its public half beside it. True when it was made. */
@@ -316,12 +336,33 @@ export function createCentreKey(centre: Centre): boolean {
   return made;
 }
 
+/** Puts the public half of a key in KMS beside the configuration. False when the key is a file of this machine. */
+export async function fetchKmsKey(centre: Centre): Promise<boolean> {
+  const keyId = kmsKeyOf(centre);
+  if (keyId === null) return false;
+  const { kmsPublicKey } = await import('../adapters/signer-kms.ts');
+  writeOutputFile(centreKeys(centre).publicKeyPath, await kmsPublicKey(keyId));
+  return true;
+}
+
 export function openSigner(centre: Centre): Signer {
   if (centre.deployed !== undefined) {
     assert(centre.deployed.signer !== null, 'this function has no signing key');
     return centre.deployed.signer;
   }
+  const keyId = kmsKeyOf(centre);
+  if (keyId !== null) return kmsSignerOf(keyId, centreKeys(centre).publicKeyPath);
   return localSigner(signingKeyPath(centre));
+}
+
+/** The SDK is loaded by the first signature. */
+function kmsSignerOf(keyId: string, beside: string): Signer {
+  const publicKey = readTextFile(beside);
+  const sign: Signer['sign'] = async (bytes) => {
+    const { kmsSigner } = await import('../adapters/signer-kms.ts');
+    return await kmsSigner(keyId, publicKey).sign(bytes);
+  };
+  return { algorithm: 'ecdsa-p256-sha256', publicKey, sign };
 }
 
 /** The public key that a verifier trusts: a given file, else the one beside the private key's place; null when there is none. */

@@ -11,7 +11,7 @@ import { objectText, replaceObject } from '../adapters/put-s3.ts';
 import { messagesIn, sendMessages } from '../adapters/queue-sqs.ts';
 import { rememberedSegments } from '../adapters/remembered-segments.ts';
 import { secretText } from '../adapters/secret.ts';
-import { kmsSigner } from '../adapters/signer-kms.ts';
+import { kmsPublicKey, kmsSigner } from '../adapters/signer-kms.ts';
 import { s3Store } from '../adapters/store-s3.ts';
 import { type Centre, openCentre, systemClock } from '../cli/wiring.ts';
 import type { Hindrance } from '../close/gate.ts';
@@ -61,7 +61,8 @@ export function deployedCentre(): Promise<Centre> {
 
 async function openDeployed(): Promise<Centre> {
   const centre = openCentre({ config: setting('config'), warehouse: WORK_DIRECTORY });
-  const signer: Signer | null = has('signingKey') ? await kmsSigner({ keyId: setting('signingKey') }) : null;
+  const key = has('signingKey') ? setting('signingKey') : null;
+  const signer: Signer | null = key === null ? null : kmsSigner(key, await kmsPublicKey(key));
   return {
     ...centre,
     store: store(),

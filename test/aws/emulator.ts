@@ -2,11 +2,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { pythonPackage } from '../support/cache.ts';
+import { freePort } from '../support/free-port.ts';
 
 export const MOTO = 'moto[server,s3,kms,athena,glue]==5.2.5';
 
@@ -56,13 +56,4 @@ async function ready(child: ChildProcess, endpoint: string, log: string): Promis
       rmSync(dirname(log), { recursive: true, force: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }

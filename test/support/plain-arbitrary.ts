@@ -1,4 +1,4 @@
-/** Random centres for the differential test: six months of allocations, requests and prices, with the awkward values drawn often. */
+/** Random centres for the differential tests: months of allocations, requests and prices, with the awkward values drawn often. */
 import fc from 'fast-check';
 import { nextPeriod, type Period, periodOf } from '../../functions/domain/period.ts';
 import type { Meter, PlainAllocation, PlainBook, PlainPrice, PlainTiers, PlainUsage } from './plain-facts.ts';
@@ -11,7 +11,6 @@ export interface PlainCentre {
   readonly usages: readonly PlainUsage[];
 }
 
-const MONTHS = 6;
 const HOUR_MS = 3_600_000;
 const GPU_MODELS = ['h800', 'a100', 'h100'] as const;
 /** Known to the catalog, priced by nobody. */
@@ -174,28 +173,35 @@ function usage(at: fc.Arbitrary<number>): fc.Arbitrary<Omit<PlainUsage, 'key'>> 
   });
 }
 
-/** Centres of six months each. */
-export const plainCentres: fc.Arbitrary<PlainCentre> = fc
-  .record({
-    timeZone: often('Asia/Shanghai', 'Europe/Berlin', 'America/New_York', 'Asia/Kolkata'),
-    year: fc.integer({ min: 2020, max: 2024 }),
-    month: fc.integer({ min: 1, max: 12 }),
-  })
-  .chain(({ timeZone, year, month }) => {
-    const months = [periodOf(`${year}-${String(month).padStart(2, '0')}`, timeZone)];
-    while (months.length < MONTHS) months.push(nextPeriod(months.at(-1) as Period));
-    const at = instants(months);
-    return fc.record({
-      timeZone: fc.constant(timeZone),
-      months: fc.constant(months),
-      book: fc.record({ prices: prices(months), allowances, policy, ceilings: fc.constant(CEILINGS) }),
-      allocations: fc.tuple(...Array.from({ length: 10 }, (_, index) => workload(index, at))).map((all) => all.flat()),
-      usages: fc.array(usage(at), { minLength: 20, maxLength: 60 }).map((all) => all.map((one, index) => ({ ...one, key: `r${index}` }))),
-    });
-  })
-  .map((centre) =>
-    Object.assign(centre, {
-      [fc.toStringMethod]: () =>
-        `centre in ${centre.timeZone} from ${centre.months[0]?.period}: ${centre.allocations.length} allocations, ${centre.usages.length} requests`,
-    }),
-  );
+const workloadsOf = (months: number): number => Math.max(10, 2 * months);
+
+/** Centres of so many months each, about as busy whatever their number. */
+export const plainCentresOf = (length: number): fc.Arbitrary<PlainCentre> =>
+  fc
+    .record({
+      timeZone: often('Asia/Shanghai', 'Europe/Berlin', 'America/New_York', 'Asia/Kolkata'),
+      year: fc.integer({ min: 2020, max: 2024 }),
+      month: fc.integer({ min: 1, max: 12 }),
+    })
+    .chain(({ timeZone, year, month }) => {
+      const months = [periodOf(`${year}-${String(month).padStart(2, '0')}`, timeZone)];
+      while (months.length < length) months.push(nextPeriod(months.at(-1) as Period));
+      const at = instants(months);
+      return fc.record({
+        timeZone: fc.constant(timeZone),
+        months: fc.constant(months),
+        book: fc.record({ prices: prices(months), allowances, policy, ceilings: fc.constant(CEILINGS) }),
+        allocations: fc.tuple(...Array.from({ length: workloadsOf(length) }, (_, index) => workload(index, at))).map((all) => all.flat()),
+        usages: fc
+          .array(usage(at), { minLength: 2 * workloadsOf(length), maxLength: 6 * workloadsOf(length) })
+          .map((all) => all.map((one, index) => ({ ...one, key: `r${index}` }))),
+      });
+    })
+    .map((centre) =>
+      Object.assign(centre, {
+        [fc.toStringMethod]: () =>
+          `centre in ${centre.timeZone} from ${centre.months[0]?.period}: ${centre.allocations.length} allocations, ${centre.usages.length} requests`,
+      }),
+    );
+
+export const plainCentres: fc.Arbitrary<PlainCentre> = plainCentresOf(6);
