@@ -31,3 +31,61 @@ export const FORMAT_VERSION = 1;
 
 /** Raised when the same bytes would give other rows; part of every commit. */
 export const PARSER_VERSION = 1;
+
+/** Of PREFIX, what lies in the bucket with Object Lock: issued, or signed by a person. Everything else is in the warehouse bucket. */
+export const BILLS_PREFIXES: readonly string[] = [PREFIX.closes, PREFIX.bills, PREFIX.objects, PREFIX.orders, PREFIX.waivers];
+
+/** Slots that are created once and never replaced or deleted: the policy of each bucket says so too. */
+export const WRITE_ONCE_PREFIXES: readonly string[] = [PREFIX.commits, PREFIX.snapshots, PREFIX.closes, PREFIX.bills];
+
+/** The functions of a deploy; each is functions/handlers/<name>.ts. */
+export const FUNCTIONS = [
+  'ingest',
+  'reconcile',
+  'seal',
+  'compact',
+  'collect',
+  'refresh',
+  'judge',
+  'close',
+  'waive',
+  'export',
+  'receive',
+] as const;
+
+export type FunctionName = (typeof FUNCTIONS)[number];
+
+/** Environment of a function: the deploy sets it, functions/handlers/wiring.ts reads it. */
+export const ENV = {
+  /** Path of kashi.yaml in the bundle, relative to it. */
+  config: 'KASHI_CONFIG',
+  landingBucket: 'KASHI_LANDING_BUCKET',
+  warehouseBucket: 'KASHI_WAREHOUSE_BUCKET',
+  billsBucket: 'KASHI_BILLS_BUCKET',
+  exportBucket: 'KASHI_EXPORT_BUCKET',
+  ingestQueue: 'KASHI_INGEST_QUEUE',
+  deadLetters: 'KASHI_DEAD_LETTERS',
+  signingKey: 'KASHI_SIGNING_KEY',
+  tokensSecret: 'KASHI_TOKENS_SECRET',
+  /** Memory of the engine, such as 1200MB. */
+  engineMemory: 'KASHI_ENGINE_MEMORY',
+} as const;
+
+/** Metrics that alarms look at. Their only dimension is `service`, which is the stage. */
+export const METRIC = {
+  namespace: 'kashi',
+  objectsHeld: 'ObjectsHeld',
+  objectsCommitted: 'ObjectsCommitted',
+  objectsFailed: 'ObjectsFailed',
+  rowsCommitted: 'RowsCommitted',
+  linesQuarantined: 'LinesQuarantined',
+  /** Landed objects that no `_seen` hint names, and the age of the oldest. */
+  objectsMissing: 'ObjectsMissing',
+  oldestMissing: 'OldestMissingSeconds',
+  snapshot: 'Snapshot',
+  lineResidual: 'LineResidual',
+  unratedLines: 'UnratedLines',
+  checksFailed: 'ChecksFailed',
+  closeHindrances: 'CloseHindrances',
+  deliveriesRefused: 'DeliveriesRefused',
+} as const;

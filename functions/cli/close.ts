@@ -1,15 +1,17 @@
 /** `kashi close <yyyy-mm>`: the month's bill, final, signed, provable. */
 import { Command } from 'commander';
-import { type Closed, closeMonth, type Refused } from '../close/close.ts';
+import { type Closed, closeMonth, type Preview, previewMonth, type Refused } from '../close/close.ts';
 import { equationText, residualOf } from '../close/equation.ts';
 import type { Hindrance } from '../close/gate.ts';
-import type { CloseCrashPoint, Gate } from '../close/judge.ts';
+import type { CloseCrashPoint, CloseDependencies, Gate } from '../close/judge.ts';
 import { settledGate } from '../close/settled.ts';
 import { closedMonths } from '../close/statement.ts';
 import { KashiError } from '../domain/errors.ts';
 import { effectiveText, periodOf } from '../domain/period.ts';
+import { fold } from '../ledger/fold.ts';
 import { reconcile } from '../ledger/reconcile.ts';
-import type { LandedObject } from '../ports.ts';
+import { newestSnapshot, type Snapshot } from '../ledger/snapshot.ts';
+import type { LandedObject, ObjectStore } from '../ports.ts';
 import { type CommonOptions, ENGINES, withCentreOptions } from './centre-options.ts';
 import { planOf } from './closing.ts';
 import { EXIT, grouped, groupedDecimal, printJson, printLines, stepNotes, tableLines, visible } from './output.ts';
@@ -54,33 +56,49 @@ Exit codes: 0 closed, 1 an equation does not hold, 3 something is in the way.`,
 
 export interface CloseOptions {
   readonly crash?: (point: CloseCrashPoint) => void;
+  /** SHA-256 of the bill that a person agreed to; absent: nobody is asked. */
+  readonly approved?: string;
+  /** Everything is folded already, by a process that may write snapshots. */
+  readonly isFolded?: true;
 }
 
 export type CloseOutcome = (Closed | Refused) & { readonly period: string; readonly keyMade: string | null };
 
 /** Folds, looks at the landing place, and closes. Errors: those of closeMonth, and KashiError config_missing for a lost signing key. */
-export async function closeCentre(centre: Centre, period: string, quiet: boolean, options: CloseOptions = {}): Promise<CloseOutcome> {
+export async function closeCentre(
+  centre: Centre,
+  period: string,
+  quiet: boolean,
+  { crash, approved, isFolded }: CloseOptions = {},
+): Promise<CloseOutcome> {
   const plan = await planOf(centre, period);
   const keyMade = await ensureKey(centre);
   const notes = stepNotes(quiet);
   try {
-    const outcome = await closeMonth(
-      {
-        store: centre.store,
-        signer: openSigner(centre),
-        clock: centre.clock,
-        openEngine: (files, prelude) => openEngine(centre, files, prelude),
-        openTwin: (files, prelude) => openTwin(centre, files, prelude),
-        onStep: notes.step,
-        ...options,
-      },
-      plan,
-      await settledGate(centre.store, centre.clock, () => gateOf(centre, period)),
-    );
+    const dependencies = { ...closeDependencies(centre), onStep: notes.step, ...(crash === undefined ? {} : { crash }) };
+    const gate = await settledGate(centre.store, centre.clock, () => gateOf(centre, period), isFolded === true ? newestOf : fold);
+    const outcome = await closeMonth(dependencies, plan, gate, approved ?? null);
     return { ...outcome, period, keyMade };
   } finally {
     notes.finish();
   }
+}
+
+const newestOf = (store: ObjectStore): Promise<Snapshot | null> => newestSnapshot(store);
+
+/** What closeCentre would issue of what is folded. Nothing is stored. Errors: those of closeMonth. */
+export async function previewCentre(centre: Centre, period: string): Promise<Preview> {
+  return await previewMonth(closeDependencies(centre), await planOf(centre, period), await gateOf(centre, period));
+}
+
+function closeDependencies(centre: Centre): CloseDependencies {
+  return {
+    store: centre.store,
+    signer: openSigner(centre),
+    clock: centre.clock,
+    openEngine: (files, prelude) => openEngine(centre, files, prelude),
+    openTwin: (files, prelude) => openTwin(centre, files, prelude),
+  };
 }
 
 /** The first close of a warehouse makes the key; after that a missing one is never replaced. Returns where it was made. */
@@ -98,7 +116,7 @@ export async function ensureKey(centre: Centre): Promise<string | null> {
 }
 
 async function gateOf(centre: Centre, period: string): Promise<Gate> {
-  const hindrances: Hindrance[] = [];
+  const hindrances: Hindrance[] = [...((await centre.deployed?.hindrances()) ?? [])];
   const { endMs } = periodOf(period, centre.config.timeZone);
   if (centre.clock.now() < endMs)
     hindrances.push({
@@ -111,8 +129,8 @@ async function gateOf(centre: Centre, period: string): Promise<Gate> {
     hindrances.push({ subject: `landing:${path}`, problem, waivable: false });
   };
   let [objects, bytes] = [0, 0];
-  async function* counted(): AsyncGenerator<LandedObject> {
-    for await (const object of landedIfPresent(centre, unreadable)) {
+  async function* counted(): AsyncGenerator<Pick<LandedObject, 'name' | 'bytes' | 'lastModifiedMs'>> {
+    for await (const object of centre.deployed?.landed() ?? landedIfPresent(centre, unreadable)) {
       objects += 1;
       bytes += object.bytes;
       yield object;

@@ -82,7 +82,8 @@ export async function withIngest<T>(
   const { store, clock, config } = centre;
   const limits: Limits = { ...DEFAULT_LIMITS, ...config.limits };
   const writer = await openParquetWriter(centre);
-  const pool = openParsePool(writer.directory, bytes);
+  // A deploy has many functions of about one core instead of threads.
+  const pool = openParsePool(writer.directory, centre.deployed === undefined ? bytes : 0);
   let earlier: Promise<EarlierContents> | null = null;
   try {
     const heldContents = await heldNow(centre);

@@ -141,6 +141,15 @@ function resultOf(error: unknown): ObjectResult {
 }
 
 async function refreshBills(centre: Centre, since: number): ReturnType<WatchStages['refresh']> {
+  return await refreshedBills(centre, since, async (bill) => writeProvisionalBill(centre, bill));
+}
+
+/** Makes the provisional bills of the running month and of every month that changed after snapshot `since`, and hands them over one by one. */
+export async function refreshedBills(
+  centre: Centre,
+  since: number,
+  keep: (bill: ProvisionalBill) => Promise<void>,
+): ReturnType<WatchStages['refresh']> {
   const snapshot = await newestSnapshot(centre.store);
   if (snapshot === null) return null;
   // A closed month stays as issued: what came in since is a correction on the first open one.
@@ -150,7 +159,7 @@ async function refreshBills(centre: Centre, since: number): ReturnType<WatchStag
   for (const period of periods) {
     const { document, checks } = await withSession(centre, period, (session) => rate(session, period, null));
     const bill: ProvisionalBill = { ...document, checks, refreshed_at_ms: centre.clock.now() };
-    writeProvisionalBill(centre, bill);
+    await keep(bill);
     bills.push({ period, currency: document.currency, total: document.total, unrated: document.unrated.length });
   }
   return { snapshot: snapshot.n, bills };

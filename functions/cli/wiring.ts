@@ -17,10 +17,12 @@ import { localStore } from '../adapters/store-local.ts';
 import { checkLocalStore } from '../adapters/store-local-check.ts';
 import { readTextFile } from '../adapters/text-file.ts';
 import { threadPool } from '../adapters/thread-pool.ts';
+import type { Hindrance } from '../close/gate.ts';
 import type { SqlBundle } from '../close/rules.ts';
 import { type AcceleratorCatalog, BUILT_IN_ACCELERATORS } from '../domain/accelerator.ts';
 import { parseAccelerators } from '../domain/accelerators-file.ts';
 import { type Config, DEFAULT_CONFIG, parseConfig } from '../domain/config.ts';
+import { assert } from '../domain/errors.ts';
 import { type Inventory, parseInventory } from '../domain/inventory.ts';
 import { type PriceBook, parsePriceBook } from '../domain/price-book.ts';
 import { parseTenants, type TenantMap } from '../domain/tenant.ts';
@@ -82,6 +84,19 @@ export interface Centre {
   readonly clock: Clock;
   /** Text of a file that the configuration names, relative to it. */
   readonly readBeside: (path: string) => string;
+  /** Absent on one machine. */
+  readonly deployed?: Deployed;
+}
+
+/** What a deploy has in place of files of this machine. */
+export interface Deployed {
+  readonly signer: Signer | null;
+  /** Every landed object, as listed. */
+  readonly landed: () => AsyncIterable<Pick<LandedObject, 'name' | 'bytes' | 'lastModifiedMs'>>;
+  /** What keeps any month from being closed. */
+  readonly hindrances: () => Promise<readonly Hindrance[]>;
+  /** Memory of the engine, such as '1200MB'. */
+  readonly engineMemory: string;
 }
 
 /** `--config`, else kashi.yaml here, else in or beside the warehouse folder that was named. */
@@ -232,7 +247,7 @@ export interface EngineManner {
 
 /** The embedded engine, in a warehouse that needs no configuration. */
 export async function openEngineAt(
-  { store, warehouseDirectory }: Pick<Centre, 'store' | 'warehouseDirectory'>,
+  { store, warehouseDirectory, deployed }: Pick<Centre, 'store' | 'warehouseDirectory' | 'deployed'>,
   files: readonly SnapshotFile[],
   { threads, memoryLimit, reversed = false, prelude }: EngineManner = {},
 ): Promise<Warehouse> {
@@ -259,6 +274,7 @@ export async function openEngineAt(
     files: reversed ? local.reverse() : local,
     objects: [...objects.values()],
     prelude: prelude ?? readPrelude('duckdb'),
+    ...(deployed === undefined ? {} : { memoryLimit: deployed.engineMemory }),
     ...(threads === undefined ? {} : { threads }),
     ...(memoryLimit === undefined ? {} : { memoryLimit }),
   });
@@ -299,7 +315,8 @@ export interface CentreKeys {
 }
 
 export function centreKeys(centre: Centre): CentreKeys {
-  if (kmsKeyOf(centre) !== null) {
+  // A deploy has its signer already.
+  if (kmsKeyOf(centre) !== null && centre.deployed === undefined) {
     const folder = centre.configFile === null ? keyFolderOf(centre) : dirname(centre.configFile);
     const beside = join(folder, 'kashi-signing-key.pub.pem');
     return {
@@ -310,7 +327,8 @@ export function centreKeys(centre: Centre): CentreKeys {
     };
   }
   const privateKeyPath = signingKeyPath(centre);
-  return { algorithm: 'ed25519', privateKeyPath, publicKeyPath: publicKeyPath(privateKeyPath), exists: hasLocalKey(privateKeyPath) };
+  const exists = centre.deployed !== undefined || hasLocalKey(privateKeyPath);
+  return { algorithm: 'ed25519', privateKeyPath, publicKeyPath: publicKeyPath(privateKeyPath), exists };
 }
 
 /** Makes the key unless there is one, and its public half beside it. True when it was made. */
@@ -331,6 +349,10 @@ export async function fetchKmsKey(centre: Centre): Promise<boolean> {
 }
 
 export function openSigner(centre: Centre): Signer {
+  if (centre.deployed !== undefined) {
+    assert(centre.deployed.signer !== null, 'this function has no signing key');
+    return centre.deployed.signer;
+  }
   const keyId = kmsKeyOf(centre);
   if (keyId !== null) return kmsSignerOf(keyId, centreKeys(centre).publicKeyPath);
   return localSigner(signingKeyPath(centre));
@@ -349,6 +371,7 @@ function kmsSignerOf(keyId: string, beside: string): Signer {
 /** The public key that a verifier trusts: a given file, else the one beside the private key's place; null when there is none. */
 export function trustedKey(centre: Centre, given: string | null): string | null {
   if (given !== null) return readTextFile(given);
+  if (centre.deployed !== undefined) return centre.deployed.signer?.publicKey ?? null;
   const { publicKeyPath: beside, privateKeyPath, exists } = centreKeys(centre);
   if (existsSync(beside)) return readTextFile(beside);
   return exists ? localSigner(privateKeyPath).publicKey : null;

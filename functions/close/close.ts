@@ -37,27 +37,22 @@ export interface Refused {
 
 /**
  * Closes the month of the plan, or says what is in the way. A month that is closed stays as it is.
+ * `approved`: SHA-256 of the bill that a person agreed to; another bill is in the way then. Null: nobody is asked.
  * Errors: KashiError conflict when another month is next, not_found for an empty warehouse, store_corrupt naming what was changed;
  * TransientStoreError when the store stays unreachable (run it again).
  */
-export async function closeMonth(dependencies: CloseDependencies, plan: MonthPlan, gate: Gate): Promise<Closed | Refused> {
-  const { store, signer, onStep = () => {} } = dependencies;
-  const { period } = plan;
-  onStep('chain of bills');
-  const chain = await readChain(store, signer.publicKey);
-  const done = chain.find(({ value }) => value.period === period);
-  if (done !== undefined) return { state: 'already', ...(await finished(dependencies, done)) };
-  checkTurn(chain, period);
-  for (const { value } of chain.slice(-1)) {
-    await readBillObject(store, value.bill);
-    await readEvidence(store, value.evidence);
-  }
-  const work = (await readPin(store, period)) ?? null;
-  const judged =
-    work === null ? await judgeCandidate(dependencies, plan, gate, chain) : await judgePinned(dependencies, work.pin, chain, plan.period);
-  if (judged.open.length > 0) {
-    return { state: 'refused', hindrances: judged.open, bill: judged.evaluated.bill, equations: judged.equations };
-  }
+export async function closeMonth(
+  dependencies: CloseDependencies,
+  plan: MonthPlan,
+  gate: Gate,
+  approved: string | null = null,
+): Promise<Closed | Refused> {
+  const { onStep = () => {} } = dependencies;
+  const looked = await look(dependencies, plan, gate);
+  if ('done' in looked) return { state: 'already', ...(await finished(dependencies, looked.done)) };
+  const { chain, work, judged } = looked;
+  const open = [...judged.open, ...notApproved(judged, plan.period, approved)];
+  if (open.length > 0) return { state: 'refused', hindrances: open, bill: judged.evaluated.bill, equations: judged.equations };
   dependencies.crash?.('close.afterGate');
   onStep('pin');
   const stands = work ?? (await pinMonth(dependencies, plan, judged));
@@ -66,11 +61,63 @@ export async function closeMonth(dependencies: CloseDependencies, plan: MonthPla
     sameInputs(stands.pin, judged.pin) && sameWaivers(stands.pin, judged.pin)
       ? judged
       : await judgePinned(dependencies, stands.pin, chain, plan.period);
-  assert(final.open.length === 0, `the pinned month ${period} cannot be closed: ${final.open.map(({ subject }) => subject).join(', ')}`);
+  assert(
+    final.open.length === 0,
+    `the pinned month ${plan.period} cannot be closed: ${final.open.map(({ subject }) => subject).join(', ')}`,
+  );
   onStep('sign and issue');
   const signed = await issue(dependencies, stands, final);
   dependencies.crash?.('close.afterSlot');
   return { state: 'closed', ...(await finished(dependencies, signed)) };
+}
+
+/** What closing the month now would issue, for a person to look at. Nothing is stored. Errors: those of closeMonth. */
+export async function previewMonth(dependencies: CloseDependencies, plan: MonthPlan, gate: Gate): Promise<Preview> {
+  const looked = await look(dependencies, plan, gate);
+  if ('done' in looked) {
+    const { bill: sha256 } = looked.done.value;
+    return { state: 'already', sha256, bill: await readBillObject(dependencies.store, sha256), hindrances: [], equations: [] };
+  }
+  const { evaluated, equations, open } = looked.judged;
+  return { state: open.length > 0 ? 'refused' : 'ready', sha256: evaluated.billSha256, bill: evaluated.bill, hindrances: open, equations };
+}
+
+export interface Preview {
+  /** already: it is closed, and this is its bill. */
+  readonly state: 'ready' | 'refused' | 'already';
+  readonly sha256: string;
+  readonly bill: ClosedBill;
+  readonly hindrances: readonly Hindrance[];
+  readonly equations: readonly Equation[];
+}
+
+type Looked =
+  | { readonly done: SignedBill }
+  | { readonly chain: readonly SignedBill[]; readonly work: StoredPin | null; readonly judged: Judged };
+
+/** The month as it is: closed, or judged by its pin when there is one, else by the configuration and the newest snapshot. */
+async function look(dependencies: CloseDependencies, plan: MonthPlan, gate: Gate): Promise<Looked> {
+  const { store, signer, onStep = () => {} } = dependencies;
+  const { period } = plan;
+  onStep('chain of bills');
+  const chain = await readChain(store, signer.publicKey);
+  const done = chain.find(({ value }) => value.period === period);
+  if (done !== undefined) return { done };
+  checkTurn(chain, period);
+  for (const { value } of chain.slice(-1)) {
+    await readBillObject(store, value.bill);
+    await readEvidence(store, value.evidence);
+  }
+  const work = (await readPin(store, period)) ?? null;
+  const judged =
+    work === null ? await judgeCandidate(dependencies, plan, gate, chain) : await judgePinned(dependencies, work.pin, chain, period);
+  return { chain, work, judged };
+}
+
+/** Whoever agreed saw other amounts: something came in, or the configuration changed, since. */
+function notApproved({ evaluated }: Judged, period: string, approved: string | null): Hindrance[] {
+  if (approved === null || approved === evaluated.billSha256) return [];
+  return [{ subject: `approval:${period}`, problem: `bill ${approved} was approved, now it is ${evaluated.billSha256}`, waivable: false }];
 }
 
 /** Everything that the pin names is stored before the pin is. */

@@ -11,20 +11,28 @@ import type { Gate } from './judge.ts';
 
 const TRIES = 8;
 
+/** Gives the newest snapshot, with everything that is committed in it when the caller may write one. */
+type BringUpToDate = (store: ObjectStore, clock: Clock) => Promise<Snapshot | null>;
+
 /**
- * What `look` found, and the snapshot that it holds for. Errors: KashiError not_found for an empty warehouse, conflict when an ingest came in between
- * every time; those of fold and look.
+ * What `look` found, and the snapshot that it holds for. Where another process folds (a deployed closer writes no snapshots), `bringUpToDate` reads.
+ * Errors: KashiError not_found for an empty warehouse, conflict when an ingest came in between every time; those of fold and look.
  */
-export async function settledGate(store: ObjectStore, clock: Clock, look: () => Promise<Gate>): Promise<Gate> {
+export async function settledGate(
+  store: ObjectStore,
+  clock: Clock,
+  look: () => Promise<Gate>,
+  bringUpToDate: BringUpToDate = fold,
+): Promise<Gate> {
   for (let left = TRIES; left > 0; left -= 1) {
-    const snapshot = await fold(store, clock);
+    const snapshot = await bringUpToDate(store, clock);
     if (snapshot === null)
       throw new KashiError('not_found', 'the warehouse is empty', {
         allowed: 'a warehouse into which something was ingested',
         hint: 'kashi ingest <paths>',
       });
     const gate = await look();
-    const later = await fold(store, clock);
+    const later = await bringUpToDate(store, clock);
     if (later === null || later.n === snapshot.n || !(await isHalfDone(store, snapshot, later))) return { ...gate, snapshot };
   }
   throw new KashiError('conflict', 'files went on growing under the close at every attempt', { hint: 'run it again' });

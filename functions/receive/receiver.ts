@@ -18,7 +18,8 @@ import { siteOfAuthorization, type Token } from './tokens.ts';
 export interface ReceiverDependencies {
   /** The landing place. */
   readonly store: ObjectStore;
-  readonly batches: LineBatches;
+  /** Takes lines that share objects; fulfilled when a line cannot be lost any more. */
+  readonly batches: Pick<LineBatches, 'append'>;
   readonly clock: Clock;
   readonly newId: () => string;
   readonly limits: ReceiveLimits;

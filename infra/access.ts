@@ -1,0 +1,80 @@
+/** What each function may do: the least that its stage needs. Everything that is not here is denied by its absence; test/infra says what must be absent. */
+import { type FunctionName, PREFIX } from '../functions/contract.ts';
+
+/** Key prefixes of one bucket. Reading includes HEAD; a list right is for names only. */
+export interface BucketRights {
+  readonly get?: readonly string[];
+  readonly put?: readonly string[];
+  readonly list?: readonly string[];
+  readonly delete?: readonly string[];
+}
+
+export type BucketName = 'landing' | 'warehouse' | 'bills' | 'export';
+
+export interface Access {
+  readonly buckets: Readonly<Partial<Record<BucketName, BucketRights>>>;
+  /** verify: reads the public key. */
+  readonly signing?: 'sign' | 'verify';
+  readonly queue?: 'receive' | 'send';
+  /** Counts the dead letters. */
+  readonly deadLetters?: true;
+  readonly tokens?: true;
+}
+
+/** Every key of a bucket. */
+export const ALL = '';
+
+const { data, commits, seen, quarantine, segments, snapshots, config, provisional, closes, bills, objects, orders, waivers } = PREFIX;
+
+/** A snapshot and the rows that it names. */
+const SNAPSHOT = [snapshots, segments];
+const ISSUED = [closes, bills, objects, orders, waivers];
+
+/** What rating a month reads. */
+const RATING = {
+  warehouse: { get: [...SNAPSHOT, commits, data, config], list: [snapshots, seen] },
+  bills: { get: ISSUED, list: ISSUED },
+} as const;
+
+export const ACCESS: Readonly<Record<FunctionName, Access>> = {
+  ingest: {
+    buckets: {
+      landing: { get: [ALL] },
+      // Snapshots: an object may be the continuation of one that is in already, or mend one that is held.
+      warehouse: { get: [commits, seen, ...SNAPSHOT], list: [commits, snapshots], put: [data, commits, seen, quarantine] },
+    },
+    queue: 'receive',
+  },
+  reconcile: { buckets: { landing: { list: [ALL] }, warehouse: { list: [seen] } }, queue: 'send' },
+  seal: {
+    buckets: {
+      // The rights to data and quarantine are for HEAD: a snapshot names no file that is missing.
+      warehouse: { get: [seen, commits, ...SNAPSHOT, data, quarantine], list: [seen, commits, snapshots], put: SNAPSHOT },
+    },
+  },
+  compact: { buckets: { warehouse: { get: [data, commits, ...SNAPSHOT], list: [snapshots], put: [data, ...SNAPSHOT] } } },
+  collect: {
+    buckets: {
+      warehouse: { get: [commits, ...SNAPSHOT], list: [data, commits, snapshots], delete: [data] },
+      bills: { get: [closes], list: [closes] },
+    },
+  },
+  refresh: {
+    buckets: { warehouse: { ...RATING.warehouse, get: [...RATING.warehouse.get, provisional], put: [provisional] }, bills: RATING.bills },
+    signing: 'verify',
+  },
+  judge: { buckets: { landing: { list: [ALL] }, ...RATING }, signing: 'verify', deadLetters: true },
+  close: {
+    buckets: {
+      landing: { list: [ALL] },
+      // The reviewed configuration is stored with what is made from it.
+      warehouse: { ...RATING.warehouse, put: [config] },
+      bills: { ...RATING.bills, put: [closes, objects, bills] },
+    },
+    signing: 'sign',
+    deadLetters: true,
+  },
+  waive: { buckets: { bills: { get: [bills, waivers], list: [bills], put: [waivers] } }, signing: 'sign' },
+  export: { buckets: { bills: { get: [bills, objects], list: [bills] }, export: { put: [ALL] } }, signing: 'verify' },
+  receive: { buckets: { landing: { put: [ALL] } }, tokens: true },
+};

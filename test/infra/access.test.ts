@@ -1,0 +1,220 @@
+/** Who may do what, read from the templates: RELIABILITY 5.2, stated here once more and not taken from infra/access.ts. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { FUNCTIONS, type FunctionName } from '../../functions/contract.ts';
+import { type Resource, synthesise } from './templates.ts';
+
+const { resources } = synthesise('prod');
+
+/** `<action> <place>`: a place is `bucket/prefix*`, or the kind of the resource. */
+type Right = string;
+
+interface Statement {
+  readonly Effect: string;
+  readonly Action: string | readonly string[];
+  readonly Resource: unknown;
+  readonly Condition?: { readonly StringLikeIfExists?: { readonly 's3:prefix': string | readonly string[] } };
+}
+
+const many = (value: string | readonly string[]): readonly string[] => (typeof value === 'string' ? [value] : value);
+
+/** Rights of one function, sorted. */
+function rightsOf(name: FunctionName): Right[] {
+  const made = [...resources.values()].find(
+    ({ Type, Properties }) => Type === 'AWS::Lambda::Function' && Properties.FunctionName === `kashi-prod-${name}`,
+  );
+  const role = made?.Properties.Role['Fn::GetAtt'][0] as string;
+  const own = resources.get(role) as Resource;
+  assert.equal(own.Properties.ManagedPolicyArns, undefined, 'no policy that AWS manages');
+  const policies = [...resources.values()].filter(
+    ({ Type, Properties }) => Type === 'AWS::IAM::Policy' && JSON.stringify(Properties.Roles).includes(`"${role}"`),
+  );
+  const statements = policies.flatMap(({ Properties }) => Properties.PolicyDocument.Statement as Statement[]);
+  const rights = statements.flatMap((statement) => {
+    assert.equal(statement.Effect, 'Allow');
+    return many(statement.Action).flatMap((action) => placesOf(statement).map((place) => `${action} ${place}`));
+  });
+  return [...new Set(rights)].filter((right) => !/^(logs|xray):/.test(right)).sort();
+}
+
+function placesOf({ Resource: named, Condition }: Statement): string[] {
+  const listed = Array.isArray(named) ? named : [named];
+  const prefixes = Condition?.StringLikeIfExists?.['s3:prefix'];
+  return listed.flatMap((one) => {
+    const text = JSON.stringify(one);
+    const place = /(Landing|Warehouse|Bills|Export|Signing)(Key)?[0-9A-F]{8}/.exec(text);
+    const tail = /"\/([^"]*)"\]\]/.exec(text)?.[1];
+    const start = place === null ? (/Landed|DeadLetters|Tokens/.exec(text)?.[0] ?? text) : `${place[1]}${place[2] ?? ''}`.toLowerCase();
+    if (prefixes !== undefined) return many(prefixes).map((prefix) => `${start}/${prefix}`);
+    return [tail === undefined ? start : `${start}/${tail}`];
+  });
+}
+
+const get = (bucket: string, ...prefixes: string[]): Right[] =>
+  prefixes.flatMap((prefix) => ['s3:GetObject', 's3:GetObjectVersion'].map((action) => `${action} ${bucket}/${prefix}*`));
+const put = (bucket: string, ...prefixes: string[]): Right[] => prefixes.map((prefix) => `s3:PutObject ${bucket}/${prefix}*`);
+const list = (bucket: string, ...prefixes: string[]): Right[] => prefixes.map((prefix) => `s3:ListBucket ${bucket}/${prefix}*`);
+const read = (bucket: string): Right[] => [`kms:Decrypt ${bucket}key`];
+const write = (bucket: string): Right[] => [`kms:GenerateDataKey ${bucket}key`];
+
+const SNAPSHOT = ['_snap/', '_segments/'];
+const ISSUED = ['closes/', 'bills/', 'objects/', 'orders/', 'waivers/'];
+const RATED = [...SNAPSHOT, '_commits/', 'data/', 'config/'];
+const RATING = [
+  ...get('warehouse', ...RATED),
+  ...list('warehouse', ...RATED, '_seen/'),
+  ...read('warehouse'),
+  ...get('bills', ...ISSUED),
+  ...list('bills', ...ISSUED),
+  ...read('bills'),
+  'kms:GetPublicKey signingkey',
+];
+
+/** Each function: all that it may. Listing goes with reading: without it a missing object would look forbidden. */
+const MAY: Readonly<Record<FunctionName, readonly Right[]>> = {
+  ingest: [
+    ...get('landing', ''),
+    ...list('landing', ''),
+    ...read('landing'),
+    ...get('warehouse', '_commits/', '_seen/', ...SNAPSHOT),
+    ...list('warehouse', '_commits/', '_seen/', ...SNAPSHOT),
+    ...put('warehouse', 'data/', '_commits/', '_seen/', '_quarantine/'),
+    ...read('warehouse'),
+    ...write('warehouse'),
+    ...['ChangeMessageVisibility', 'DeleteMessage', 'GetQueueAttributes', 'GetQueueUrl', 'ReceiveMessage'].map(
+      (action) => `sqs:${action} Landed`,
+    ),
+  ],
+  reconcile: [...list('landing', ''), ...list('warehouse', '_seen/'), 'sqs:SendMessage Landed'],
+  seal: [
+    ...get('warehouse', '_seen/', '_commits/', ...SNAPSHOT, 'data/', '_quarantine/'),
+    ...list('warehouse', '_seen/', '_commits/', ...SNAPSHOT, 'data/', '_quarantine/'),
+    ...put('warehouse', ...SNAPSHOT),
+    ...read('warehouse'),
+    ...write('warehouse'),
+  ],
+  compact: [
+    ...get('warehouse', 'data/', '_commits/', ...SNAPSHOT),
+    ...list('warehouse', 'data/', '_commits/', ...SNAPSHOT),
+    ...put('warehouse', 'data/', ...SNAPSHOT),
+    ...read('warehouse'),
+    ...write('warehouse'),
+  ],
+  collect: [
+    ...get('warehouse', '_commits/', ...SNAPSHOT),
+    ...list('warehouse', 'data/', '_commits/', ...SNAPSHOT),
+    's3:DeleteObject warehouse/data/*',
+    ...read('warehouse'),
+    ...get('bills', 'closes/'),
+    ...list('bills', 'closes/'),
+    ...read('bills'),
+  ],
+  refresh: [
+    ...RATING,
+    ...get('warehouse', 'provisional/'),
+    ...list('warehouse', 'provisional/'),
+    ...put('warehouse', 'provisional/'),
+    ...write('warehouse'),
+  ],
+  judge: [...RATING, ...list('landing', ''), 'sqs:GetQueueAttributes DeadLetters'],
+  close: [
+    ...RATING,
+    ...list('landing', ''),
+    ...put('warehouse', 'config/'),
+    ...write('warehouse'),
+    ...put('bills', 'closes/', 'objects/', 'bills/'),
+    ...write('bills'),
+    'kms:Sign signingkey',
+    'sqs:GetQueueAttributes DeadLetters',
+  ],
+  waive: [
+    ...get('bills', 'bills/', 'waivers/'),
+    ...list('bills', 'bills/', 'waivers/'),
+    ...put('bills', 'waivers/'),
+    ...read('bills'),
+    ...write('bills'),
+    'kms:GetPublicKey signingkey',
+    'kms:Sign signingkey',
+  ],
+  export: [
+    ...get('bills', 'bills/', 'objects/'),
+    ...list('bills', 'bills/', 'objects/'),
+    ...read('bills'),
+    ...put('export', ''),
+    ...write('export'),
+    'kms:GetPublicKey signingkey',
+  ],
+  receive: [...put('landing', ''), ...write('landing'), 'secretsmanager:GetSecretValue Tokens'],
+};
+
+describe('each function may what its stage needs, and nothing else', () => {
+  for (const name of FUNCTIONS) test(name, () => assert.deepEqual(rightsOf(name), [...new Set(MAY[name])].sort()));
+});
+
+describe('never', () => {
+  const who = (pattern: RegExp): FunctionName[] => FUNCTIONS.filter((name) => rightsOf(name).some((right) => pattern.test(right)));
+
+  test('deletes anything but data files, and only the collector does', () => {
+    assert.deepEqual(who(/Delete(?!Message)/), ['collect']);
+    assert.deepEqual(
+      rightsOf('collect').filter((right) => right.includes('Delete')),
+      ['s3:DeleteObject warehouse/data/*'],
+    );
+  });
+  test('reads raw logs, but the ingest', () => assert.deepEqual(who(/GetObject landing/), ['ingest']));
+  test('signs, but who closes and who waives', () => assert.deepEqual(who(/kms:Sign/), ['close', 'waive']));
+  test('issues a bill, but who closes', () => assert.deepEqual(who(/PutObject bills\/(bills|closes|objects)/), ['close']));
+  test('makes a snapshot, but sealer and compactor', () => assert.deepEqual(who(/PutObject warehouse\/_snap/), ['seal', 'compact']));
+  test('commits, but the ingest', () => assert.deepEqual(who(/PutObject warehouse\/_commits/), ['ingest']));
+  test('writes, where only names are compared', () =>
+    assert.deepEqual(
+      rightsOf('reconcile').filter((right) => /Get|Put|kms/.test(right)),
+      [],
+    ));
+  test('has a wildcard of actions', () => assert.deepEqual(who(/^\S*\*/), []));
+});
+
+describe('an analyst', () => {
+  const roles = [...resources].filter(
+    ([, { Type, Properties }]) => Type === 'AWS::IAM::Role' && String(Properties.RoleName ?? '').endsWith('-analyst'),
+  );
+  const statementsOf = (role: string): string =>
+    JSON.stringify(
+      [...resources.values()].filter(
+        ({ Type, Properties }) => Type === 'AWS::IAM::Policy' && JSON.stringify(Properties.Roles).includes(role),
+      ),
+    );
+
+  test('has a role for each tenant and one for finance', () => {
+    const names = roles.map(([, { Properties }]) => Properties.RoleName).sort();
+    assert.deepEqual(names, ['kashi-prod-finance-analyst', 'kashi-prod-tenant-platform-analyst', 'kashi-prod-tenant-research-analyst']);
+  });
+
+  test('sees its own prefix, workgroup and database, and nothing of the warehouse, the raw logs or another tenant', () => {
+    for (const [id, { Properties }] of roles) {
+      const room = String(Properties.RoleName).replace('kashi-prod-', '').replace('-analyst', '');
+      const text = statementsOf(id);
+      const prefixes = [...text.matchAll(/"\/((?:closed|tenants\/[a-z]+)\/)\*"/g)].map((match) => match[1]);
+      assert.deepEqual([...new Set(prefixes)], [room === 'finance' ? 'closed/' : `tenants/${room.replace('tenant-', '')}/`]);
+      assert.match(text, new RegExp(`workgroup/kashi-prod-${room}"`));
+      assert.match(text, new RegExp(`table/kashi_prod_${room.replace('-', '_')}/`));
+      assert.doesNotMatch(text, /Landing|Warehouse|Bills|Delete|kms:GenerateDataKey|glue:(Create|Update)/);
+    }
+  });
+
+  test('cannot read more in one query than the stage allows, nor send answers elsewhere', () => {
+    const groups = [...resources.values()].filter(({ Type }) => Type === 'AWS::Athena::WorkGroup');
+    assert.equal(groups.length, 3);
+    for (const { Properties } of groups) {
+      assert.equal(Properties.WorkGroupConfiguration.BytesScannedCutoffPerQuery, 100 * 1024 ** 3);
+      assert.equal(Properties.WorkGroupConfiguration.EnforceWorkGroupConfiguration, true);
+    }
+  });
+
+  test('finds every column explained', () => {
+    const tables = [...resources.values()].filter(({ Type }) => Type === 'AWS::Glue::Table').map(({ Properties }) => Properties.TableInput);
+    assert.deepEqual([...new Set(tables.map(({ Name }) => Name))].sort(), ['bill', 'bill_line', 'bill_unrated']);
+    for (const { StorageDescriptor, Name } of tables)
+      for (const { Name: column, Comment } of StorageDescriptor.Columns) assert.ok(Comment.length > 3, `${Name}.${column}`);
+  });
+});

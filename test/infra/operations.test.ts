@@ -1,0 +1,127 @@
+/** Every alarm has its section in the runbook and reaches people; every handler is short; what must survive is retained. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { FUNCTIONS } from '../../functions/contract.ts';
+import { type Resource, synthesise } from './templates.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const MOST_LINES = 40;
+
+const { resources } = synthesise('prod');
+
+function ofType(type: string): Resource[] {
+  return [...resources.values()].filter(({ Type }) => Type === type);
+}
+
+describe('alarms', () => {
+  const sections = [...readFileSync(join(ROOT, 'infra', 'RUNBOOK.md'), 'utf8').matchAll(/^## ([a-z-]+)$/gm)].map((match) => match[1] ?? '');
+  const alarms = ofType('AWS::CloudWatch::Alarm').map(({ Properties }) => Properties);
+
+  test('and the sections of the runbook are the same', () => {
+    const names = alarms.map(({ AlarmName }) => String(AlarmName).replace('kashi-prod-', ''));
+    assert.ok(names.length > 20, `${names.length} alarms`);
+    assert.deepEqual([...names].sort(), sections.sort());
+  });
+
+  test('say what they mean, where help is, and tell people', () => {
+    for (const { AlarmName, AlarmDescription, AlarmActions, OKActions } of alarms) {
+      assert.match(AlarmDescription, /^.{20,}\. infra\/RUNBOOK\.md, [a-z-]+\.$/, AlarmName);
+      assert.equal(AlarmActions?.length, 1, AlarmName);
+      assert.equal(OKActions?.length, 1, AlarmName);
+    }
+  });
+
+  test('every function has one that sees its errors', () => {
+    const seen = alarms
+      .filter(({ MetricName }) => ['Errors', 'Invocations'].includes(MetricName))
+      .map(({ Dimensions }) => JSON.stringify(Dimensions));
+    const functions = [...resources].filter(([, { Type }]) => Type === 'AWS::Lambda::Function');
+    for (const [id, { Properties }] of functions) {
+      // Senders are answered by the gateway, which counts what the function could not answer.
+      if (String(Properties.FunctionName).endsWith('-receive')) continue;
+      assert.ok(
+        seen.some((dimensions) => dimensions.includes(id)),
+        Properties.FunctionName,
+      );
+    }
+  });
+});
+
+describe('handlers', () => {
+  const folder = join(ROOT, 'functions', 'handlers');
+
+  test('are the functions of the deploy', () => {
+    const names = readdirSync(folder).flatMap((name) => /^(?!wiring|observe)(.+)\.ts$/.exec(name)?.[1] ?? []);
+    assert.deepEqual(names.sort(), [...FUNCTIONS].sort());
+    const deployed = ofType('AWS::Lambda::Function').map(({ Properties }) => Properties.Handler);
+    assert.deepEqual(deployed.sort(), FUNCTIONS.map((name) => `functions/handlers/${name}.handler`).sort());
+  });
+
+  for (const name of FUNCTIONS)
+    test(`${name} has at most ${MOST_LINES} lines`, () => {
+      const lines = readFileSync(join(folder, `${name}.ts`), 'utf8')
+        .trimEnd()
+        .split('\n').length;
+      assert.ok(lines <= MOST_LINES, `${lines} lines`);
+    });
+});
+
+describe('storage', () => {
+  test('survives its stack', () => {
+    for (const type of ['AWS::S3::Bucket', 'AWS::KMS::Key'])
+      for (const { DeletionPolicy, Properties } of ofType(type))
+        if (!/alarms|bills$/.test(String(Properties.Description ?? '')))
+          assert.equal(DeletionPolicy, 'Retain', JSON.stringify(Properties).slice(0, 200));
+  });
+
+  test('of bills is locked', () => {
+    const [locked, ...others] = ofType('AWS::S3::Bucket').filter(({ Properties }) => Properties.ObjectLockEnabled === true);
+    assert.deepEqual(others, []);
+    assert.deepEqual(locked?.Properties.ObjectLockConfiguration.Rule.DefaultRetention, { Mode: 'COMPLIANCE', Days: 3650 });
+  });
+
+  test('is denied without TLS, and its slots are denied to whoever replaces or deletes', () => {
+    const policies = ofType('AWS::S3::BucketPolicy').map(({ Properties }) => Properties.PolicyDocument.Statement);
+    assert.equal(policies.length, 5);
+    for (const statements of policies)
+      assert.ok(
+        statements.some(
+          ({ Effect, Condition }: { Effect: string; Condition: object }) =>
+            Effect === 'Deny' && JSON.stringify(Condition).includes('aws:SecureTransport'),
+        ),
+      );
+    const denied = policies.flat().filter(({ Effect, Sid }: { Effect: string; Sid?: string }) => Effect === 'Deny' && Sid !== undefined);
+    const slots = (sid: string): string[] =>
+      denied
+        .filter(({ Sid }: { Sid: string }) => Sid === sid)
+        .flatMap(({ Resource: named }: { Resource: unknown }) =>
+          [...JSON.stringify(named).matchAll(/"\/([^"]*)\*"/g)].map((match) => match[1] ?? ''),
+        )
+        .sort();
+    assert.deepEqual(slots('CreateOnly'), ['_commits/', '_snap/', 'bills/', 'closes/', 'objects/', 'orders/', 'waivers/']);
+    assert.deepEqual(slots('NoDelete'), ['', '_commits/', '_quarantine/', '_seen/', '_segments/', '_snap/', 'config/']);
+    assert.ok(
+      denied.some(
+        ({ Sid, Action }: { Sid: string; Action: unknown }) => Sid === 'NoLockBypass' && Action === 's3:BypassGovernanceRetention',
+      ),
+    );
+  });
+});
+
+describe('the queue', () => {
+  test('waits six time-outs, gives up after five tries, and takes single failures', () => {
+    const [function_] = ofType('AWS::Lambda::Function').filter(({ Properties }) => Properties.FunctionName === 'kashi-prod-ingest');
+    const [queue] = ofType('AWS::SQS::Queue').filter(({ Properties }) => Properties.RedrivePolicy !== undefined);
+    assert.ok(queue?.Properties.VisibilityTimeout >= 6 * function_?.Properties.Timeout);
+    assert.equal(queue?.Properties.RedrivePolicy.maxReceiveCount, 5);
+    const [source] = ofType('AWS::Lambda::EventSourceMapping');
+    assert.deepEqual(source?.Properties.FunctionResponseTypes, ['ReportBatchItemFailures']);
+  });
+
+  test('no function of the CDK itself is deployed', () => {
+    assert.deepEqual(ofType('Custom::S3BucketNotifications'), []);
+    assert.equal(ofType('AWS::Lambda::Function').length, FUNCTIONS.length);
+  });
+});
