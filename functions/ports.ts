@@ -386,3 +386,35 @@ export interface RecipeRunner {
     input: readonly ArtifactFile[],
   ): Promise<RecipeRun & { readonly output: readonly ArtifactFile[] }>;
 }
+
+/** A model version as an external registry has it, in plain texts. */
+export interface ExternalVersion {
+  /** A tag-like version. */
+  readonly version: string;
+  /** Id of it there, such as a run or an ARN. */
+  readonly id: string;
+  readonly aliases: readonly string[];
+  /** Stage, approval or status words. */
+  readonly states: readonly string[];
+  /** Texts of numbers; others are left out later. */
+  readonly metrics: Readonly<Record<string, string>>;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly provenance: Readonly<
+    Partial<{
+      script: string;
+      code_revision: string;
+      data_set: string;
+      hyperparameters: Readonly<Record<string, string>>;
+      training_job: string;
+      artifacts: string;
+    }>
+  >;
+}
+
+/** An external model registry, read-only. */
+export interface ModelSource {
+  /** For people, such as mlflow:http://mlflow.hq:5000. */
+  readonly name: string;
+  /** The version, or every version of the model for '*'; empty when there is none. Errors: TransientStoreError, KashiError. */
+  versions(model: string, version: string): Promise<readonly ExternalVersion[]>;
+}
