@@ -418,3 +418,32 @@ export interface ModelSource {
   /** The version, or every version of the model for '*'; empty when there is none. Errors: TransientStoreError, KashiError. */
   versions(model: string, version: string): Promise<readonly ExternalVersion[]>;
 }
+
+export interface ReplicationDestination {
+  readonly region: string;
+  /** AWS account. */
+  readonly registryId: string;
+}
+
+/** Repositories that begin with one of the prefixes (all of them when there is none) go to these destinations. */
+export interface ReplicationRule {
+  readonly destinations: readonly ReplicationDestination[];
+  readonly prefixes: readonly string[];
+}
+
+/** What a registry replicates. There is one for an account and Region, and writing replaces it whole. */
+export interface ReplicationSettings {
+  rules(): Promise<readonly ReplicationRule[]>;
+  write(rules: readonly ReplicationRule[]): Promise<void>;
+}
+
+/** What a registry found out about an image by itself. */
+export interface ImageFindings {
+  readonly scan: { readonly status: string /** Severity → count. */; readonly counts: Readonly<Record<string, number>> } | null;
+  /** One a signing profile. */
+  readonly signatures: readonly {
+    readonly profile: string;
+    readonly status: 'in_progress' | 'complete' | 'failed';
+    readonly failure: string | null;
+  }[];
+}
