@@ -1,7 +1,6 @@
 /** `kashi release`: from the artefacts of a version to an attested image, and the proof of it. */
 import { Command } from 'commander';
-import { verifyAttestation } from '../distribution/attest.ts';
-import { blobsOf, type Copied } from '../distribution/copy-image.ts';
+import type { Copied } from '../distribution/copy-image.ts';
 import { modelNames, readVersion } from '../distribution/model-registry.ts';
 import { buildRelease, pushRelease } from '../distribution/release.ts';
 import { releasesOf } from '../distribution/release-log.ts';
@@ -10,8 +9,9 @@ import type { Release } from '../domain/image-release.ts';
 import { parseModelVersion } from '../domain/model-version.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
 import { ensureKey } from './close.ts';
-import { EXIT, grouped, printJson, printLines, progressBar, stepNotes, tableLines } from './output.ts';
+import { grouped, printJson, printLines, progressBar, stepNotes, tableLines } from './output.ts';
 import { reachable } from './reachable.ts';
+import { verifyReleases } from './release-verify.ts';
 import { type Centre, openCentre, openSigner, trustedKey } from './wiring.ts';
 import { openArtifacts, openLayout, openModels, openRecipe, openRegistry, openRunner } from './wiring-models.ts';
 
@@ -220,46 +220,6 @@ async function verify(centre: Centre, name: string, options: VerifyOptions): Pro
       hint: 'kashi keys init',
     });
   const registry = await openRegistry(centre, openModels(centre, options), options.registry);
-  const reports: { image: string; ok: boolean; findings: string[] }[] = [];
-  for (const { image_digest: digest, repository } of await chosen(centre, name, options.variant)) {
-    const verdict = await verifyAttestation(registry, repository, digest, key);
-    const image = await registry.manifest(repository, digest);
-    const faults = image === null ? [] : await faultyBlobs(registry, repository, image, options.deep === true);
-    const ok = verdict.verified && faults.length === 0;
-    const attested = verdict.verified
-      ? [
-          `attested by key ${verdict.keyId}, training job ${verdict.statement.predicate.buildDefinition.internalParameters.training_job || '–'}`,
-        ]
-      : verdict.reasons;
-    reports.push({ image: `${registry.host}/${repository}@${digest}`, ok, findings: [...attested, ...faults] });
-  }
-  const ok = reports.every((one) => one.ok);
-  if (options.json === true) printJson({ name, verified: ok, images: reports });
-  else
-    printLines(
-      reports.flatMap((one) => [`${one.ok ? 'OK    ' : 'FAILED'}  ${one.image}`, ...one.findings.map((finding) => `        ${finding}`)]),
-    );
-  return ok ? EXIT.ok : EXIT.checkFailed;
-}
-
-async function faultyBlobs(
-  registry: Awaited<ReturnType<typeof openRegistry>>,
-  repository: string,
-  image: { bytes: Uint8Array },
-  deep: boolean,
-): Promise<string[]> {
-  const faults: string[] = [];
-  for (const blob of blobsOf(image)) {
-    const bytes = await registry.blobBytes(repository, blob.digest);
-    if (bytes !== blob.size) faults.push(`${blob.digest}: ${bytes === null ? 'missing' : `${bytes} bytes instead of ${blob.size}`}`);
-    else if (deep) {
-      try {
-        for await (const piece of registry.readBlob(repository, blob)) void piece;
-      } catch (error) {
-        if (!(error instanceof KashiError)) throw error;
-        faults.push(`${blob.digest}: other bytes than its digest says`);
-      }
-    }
-  }
-  return faults;
+  const releases = await chosen(centre, name, options.variant);
+  return await verifyReleases({ name, releases, registry, trustedKey: key, deep: options.deep === true, json: options.json === true });
 }

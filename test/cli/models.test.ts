@@ -88,11 +88,14 @@ describe('the supply side on the command line', () => {
     await once(truth, 'listening');
     const { port } = truth.address() as { port: number };
     writeFileSync(join(centre, 'mlflow.secret'), 'a-secret-of-the-mlflow-server\n');
+    writeFileSync(join(centre, 'other.secret'), `whsec_${Buffer.from('another secret altogether').toString('base64')}\n`);
     const source = `source: {kind: mlflow, url: "http://127.0.0.1:${port}"}, models: {fraud/Detector: fraud-detector}`;
-    writeFileSync(
-      join(centre, 'models.yaml'),
-      `endpoints:\n  - {name: mlflow, signature: mlflow, events: mlflow, secret_file: mlflow.secret, ${source}}\n`,
-    );
+    writeFileSync(join(centre, 'ci.secret'), `whsec_${Buffer.from('a secret of the pipeline').toString('base64')}\n`);
+    const endpoints = [
+      `{name: mlflow, signature: mlflow, events: mlflow, secret_file: mlflow.secret, ${source}}`,
+      `{name: ci, signature: standard, events: kashi, secret_file: ci.secret, source: {kind: kashi, url: "http://127.0.0.1:${port}"}}`,
+    ];
+    writeFileSync(join(centre, 'models.yaml'), `endpoints:\n${endpoints.map((one) => `  - ${one}\n`).join('')}`);
     const server = spawn(
       process.execPath,
       [LAUNCH, 'hooks', 'serve', '--listen', '127.0.0.1:0', '--json', '--config', join(centre, 'kashi.yaml')],
@@ -115,10 +118,17 @@ describe('the supply side on the command line', () => {
       const signature = `v1,${createHmac('sha256', 'a-secret-of-the-mlflow-server').update(`id-1.${seconds}.${body}`).digest('base64')}`;
       const headers = { 'x-mlflow-delivery-id': 'id-1', 'x-mlflow-timestamp': seconds, 'x-mlflow-signature': signature };
       assert.equal((await fetch(`${listening}/v1/hooks/mlflow`, { method: 'POST', headers, body })).status, 202);
+      const sent = ['hooks', 'send', VERSION, '--to', `${listening}/v1/hooks/ci`, '--secret-file', join(centre, 'ci.secret')];
+      assert.match(kashi(sent, { cwd: centre }).stdout, /^Taken: HTTP 202/);
+      const wrong = kashi([...sent.slice(0, -1), join(centre, 'other.secret'), '--json'], { cwd: centre });
+      assert.deepEqual([wrong.code, json<{ answer: string }>(wrong).answer], [1, 'HTTP 401']);
       let state = '';
       for (let tries = 0; tries < 100 && state !== 'done'; tries += 1) {
         await sleep(200);
-        state = json<{ hooks: { state: string }[] }>(run('hooks', 'list', '--json')).hooks[0]?.state ?? '';
+        state =
+          json<{ hooks: { id: string; state: string }[] }>(run('hooks', 'list', '--json')).hooks.find((hook) =>
+            hook.id.startsWith('mlflow/'),
+          )?.state ?? '';
       }
       assert.equal(state, 'done');
       const shown = json<{ stage: string; provenance: { origin: string } }>(run('model', 'show', 'fraud-detector:3', '--json'));
