@@ -29,6 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   page: [],
   statements: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'ledger', 'billing', 'close', 'page'],
   report: ['ports.ts', 'domain', 'billing', 'page'],
+  distribution: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'ledger', 'schemas'],
   generate: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain'],
   adapters: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain'],
   cli: [
@@ -47,6 +48,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'page',
     'report',
     'statements',
+    'distribution',
     'generate',
     'schemas',
   ],

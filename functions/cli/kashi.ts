@@ -99,6 +99,21 @@ const COMMANDS: readonly Entry[] = [
     summary: 'a month on two engines, which must agree on every line',
     load: async () => (await import('./twin.ts')).twinCommand(),
   },
+  {
+    name: 'model',
+    summary: 'versions of models: register, approve, promote, archive, show',
+    load: async () => (await import('./model.ts')).modelCommand(),
+  },
+  {
+    name: 'release',
+    summary: 'a version as an attested image: build, push, show, verify',
+    load: async () => (await import('./release.ts')).releaseCommand(),
+  },
+  {
+    name: 'hooks',
+    summary: 'hooks of model registries: serve, work off, list, replay',
+    load: async () => (await import('./hooks.ts')).hooksCommand(),
+  },
   { name: 'keys', summary: 'the key that signs bills', load: async () => (await import('./keys.ts')).keysCommand() },
   { name: 'query', summary: 'read-only SQL on facts and bills', load: async () => (await import('./query.ts')).queryCommand() },
   { name: 'shell', summary: 'an SQL prompt on facts and bills', load: async () => (await import('./shell.ts')).shellCommand() },
