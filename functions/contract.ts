@@ -22,6 +22,12 @@ export const PREFIX = {
   /** Numbered orders to rate a closed month by other rules. */
   orders: 'orders/',
   waivers: 'waivers/',
+  /** One log a model: its versions, stages, aliases, approvals. */
+  models: 'models/',
+  /** One log a model: its releases, by digest. */
+  releases: 'releases/',
+  /** Hooks that came in: what was accepted, done, or given up. */
+  hooks: '_hooks/',
 } as const;
 
 /** Raised when the meaning of a stored file changes; part of every commit. */

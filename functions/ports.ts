@@ -1,5 +1,6 @@
 /** What the outside world must offer. Stages take these as arguments; only adapters implement them. */
 import type { Dataset } from './datasets.ts';
+import type { Descriptor } from './domain/oci.ts';
 import type { ReferenceRows } from './domain/reference.ts';
 
 export interface ObjectInfo {
@@ -282,4 +283,73 @@ export interface OutgoingHook {
 export interface HookSender {
   /** accepted: the receiver answered 2xx. `text` says what it answered, or why it did not. */
   send(hook: OutgoingHook): Promise<{ readonly accepted: boolean; readonly text: string }>;
+}
+
+/** What a registry stores under a digest: exactly these bytes. */
+export interface StoredManifest {
+  readonly mediaType: string;
+  readonly digest: string;
+  readonly bytes: Uint8Array;
+}
+
+/** A blob on its way into a registry; may be opened again, at any byte, to go on after an interruption. */
+export interface BlobSource {
+  readonly digest: string;
+  readonly size: number;
+  open(fromByte: number): AsyncIterable<Uint8Array>;
+}
+
+export interface BlobTransfer {
+  /** exists: it was there. mounted: taken from another repository of the registry, no byte moved. */
+  readonly how: 'exists' | 'mounted' | 'uploaded';
+  /** Bytes that were sent, without those of an upload that this one went on with. */
+  readonly bytesMoved: number;
+}
+
+/** An OCI registry: immutable bytes by digest, tags that never move. */
+export interface ImageRegistry {
+  /** What references begin with, such as 127.0.0.1:5101. */
+  readonly host: string;
+  /** By tag or digest, with its bytes checked; null when absent. Errors: KashiError store_corrupt for other bytes than the digest says. */
+  manifest(repository: string, reference: string): Promise<StoredManifest | null>;
+  /**
+   * Stores a manifest whose blobs are there, under its digest and, when given, a tag. Returns the digest.
+   * Errors: KashiError conflict when the tag stands for another digest.
+   */
+  putManifest(repository: string, manifest: Pick<StoredManifest, 'mediaType' | 'bytes'>, tag: string | null): Promise<string>;
+  /** Size of a blob, or null when the repository has none of this digest. */
+  blobBytes(repository: string, digest: string): Promise<number | null>;
+  /** Bytes of a blob, from `fromByte` up to, not including, `toByte`. Errors: KashiError store_corrupt when a whole blob is not what its digest says. */
+  readBlob(repository: string, blob: Pick<Descriptor, 'digest' | 'size'>, fromByte?: number, toByte?: number): AsyncIterable<Uint8Array>;
+  /** Stores a blob unless it is there. `mountFrom`: a repository of the same registry that may have it. Interrupted uploads go on where they were. */
+  putBlob(repository: string, blob: BlobSource, mountFrom?: string): Promise<BlobTransfer>;
+  /** Manifests about this one (signatures, attestations), of one artifact type when given. */
+  referrers(repository: string, digest: string, artifactType?: string): Promise<readonly Descriptor[]>;
+}
+
+export interface ReplicaState {
+  /** Region or site. */
+  readonly destination: string;
+  readonly status: 'in_progress' | 'complete' | 'failed';
+  readonly failureCode: string | null;
+}
+
+export interface Backfill {
+  readonly id: string;
+  readonly destination: string;
+  readonly status: 'running' | 'complete' | 'failed' | 'stopped';
+  /** Counts of images; null while they are not known. */
+  readonly progress: { readonly total: number; readonly completed: number; readonly failed: number } | null;
+  readonly failureCodes: readonly string[];
+}
+
+/** How images come from a registry to the registries of the edges. */
+export interface ImageReplication {
+  /** Makes sure that an image is on its way. A registry that replicates what is pushed has nothing to do here. */
+  replicate(repository: string, digest: string, destination: string): Promise<ReplicaState>;
+  /** Of one image, one state a destination. */
+  status(repository: string, digest: string): Promise<readonly ReplicaState[]>;
+  /** Sends what is there already to a destination that joined; one at a time for each destination. */
+  startBackfill(destination: string): Promise<Backfill>;
+  backfill(id: string): Promise<Backfill | null>;
 }

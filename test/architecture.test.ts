@@ -26,6 +26,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   warehouse: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'ledger'],
   billing: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'ledger'],
   close: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'ledger', 'warehouse', 'billing'],
+  distribution: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'ledger'],
   generate: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain'],
   adapters: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain'],
   cli: [
@@ -41,6 +42,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'warehouse',
     'billing',
     'close',
+    'distribution',
     'generate',
     'schemas',
   ],
