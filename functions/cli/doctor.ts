@@ -1,6 +1,6 @@
 /** `kashi doctor`: is this machine, store and configuration fit to bill with? */
 import { Command } from 'commander';
-import { keyIdOf } from '../close/signed.ts';
+import { keyIdOf } from '../ledger/signed.ts';
 import { readChain } from '../close/statement.ts';
 import { KashiError } from '../domain/errors.ts';
 import { newestSnapshot, verifyChain } from '../ledger/snapshot.ts';

@@ -49,10 +49,10 @@ export type FleetEvent =
   | (OfRegistry & { readonly type: 'replication_failed'; readonly fault: string; readonly retryAtMs: number })
   | (OfRegistry & { readonly type: 'replication_stuck' })
   | (AtEdge & { readonly type: 'verified'; readonly bytesMoved: number })
-  /** absent, corrupt: the image goes back to be replicated. attestation: it waits where it is. */
+  /** absent, corrupt: the image goes back to be replicated. attestation, unreachable: it waits where it is. */
   | (AtEdge & {
       readonly type: 'proof_failed';
-      readonly what: 'absent' | 'corrupt' | 'attestation';
+      readonly what: 'absent' | 'corrupt' | 'attestation' | 'unreachable';
       readonly fault: string;
       readonly retryAtMs: number;
     })
@@ -64,18 +64,25 @@ export type FleetEvent =
       readonly commit: string;
     })
   | (AtEdge & { readonly type: 'announced'; readonly sequence: number })
-  | (At & { readonly type: 'delivered' | 'delivery_failed' | 'delivery_dead' | 'replayed'; readonly edge: string; readonly sequence: number })
+  | (At & {
+      readonly type: 'delivered' | 'delivery_failed' | 'delivery_dead' | 'replayed';
+      readonly edge: string;
+      readonly sequence: number;
+    })
   | (AtEdge & { readonly type: 'synced' | 'live' })
   | (AtEdge & { readonly type: 'unhealthy'; readonly reason: string })
   | (AtEdge & { readonly type: 'health'; readonly health: Health });
 
 export type FleetEventType = FleetEvent['type'];
 
+/** Events of these types; of a member that has several, all of them. */
+export type EventOf<Type extends FleetEventType> = Extract<FleetEvent, { readonly type: Type }>;
+
 /** What the state asks for. Each may be done twice, or late, without harm: the key names the effect. */
 export type Command =
   | { readonly kind: 'replicate'; readonly edge: string; readonly release: DeployedRelease; readonly repair: boolean }
   | { readonly kind: 'poll'; readonly edge: string; readonly release: DeployedRelease }
-  | { readonly kind: 'copy'; readonly edge: string; readonly release: DeployedRelease }
+  | { readonly kind: 'copy'; readonly edge: string; readonly release: DeployedRelease; readonly repair: boolean }
   | { readonly kind: 'prove'; readonly edge: string; readonly release: DeployedRelease; readonly generation: number }
   | {
       readonly kind: 'commit';
@@ -84,7 +91,13 @@ export type Command =
       readonly wave: number;
       readonly edges: readonly { readonly edge: string; readonly registry: string; readonly release: DeployedRelease }[];
     }
-  | { readonly kind: 'announce'; readonly edge: string; readonly release: DeployedRelease; readonly generation: number; readonly commit: string }
+  | {
+      readonly kind: 'announce';
+      readonly edge: string;
+      readonly release: DeployedRelease;
+      readonly generation: number;
+      readonly commit: string;
+    }
   | { readonly kind: 'deliver'; readonly edge: string; readonly sequence: number };
 
 export type CommandKind = Command['kind'];
@@ -95,7 +108,8 @@ export function commandKey(command: Command): string {
     case 'replicate':
     case 'poll':
     case 'copy':
-      return `${command.kind}|${command.edge}|${command.release.repository}|${command.release.digest}`;
+      // Starting, asking and copying are one transfer.
+      return `copy|${command.edge}|${command.release.repository}|${command.release.digest}`;
     case 'prove':
     case 'announce':
       return `${command.kind}|${command.edge}|${command.release.service}|${command.generation}`;

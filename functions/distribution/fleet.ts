@@ -72,6 +72,10 @@ export interface RolloutPlan {
   readonly windows: readonly (BandWindow & { readonly zone: string })[];
   /** An edge that is not live so long after its commit counts as failed. */
   readonly settleMs: number;
+  /** Edges of a wave that are proven wait so long for the others, to go in one commit. */
+  readonly gatherMs: number;
+  /** Replication that takes longer is stuck: kashi copies the image itself. */
+  readonly stuckMs: number;
   /** A release that was live within this time before a rollback needs no waves on its way back. */
   readonly rollbackWindowMs: number;
 }
