@@ -373,4 +373,36 @@ export interface GitHost {
   write(change: GitChange): Promise<string>;
   /** Moves the branch from one commit to the next; false when it stands elsewhere by now. */
   move(from: string | null, to: string): Promise<boolean>;
+
+/** An OCI image layout on disk: a registry of one image, into which blobs are written before their digest is known. */
+export interface ImageLayout extends ImageRegistry {
+  /** Stores bytes under their digest. */
+  addBlob(bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<{ readonly digest: string; readonly size: number }>;
+}
+
+/** A file that goes into an image. */
+export interface ArtifactFile {
+  /** Relative, with '/' separators, without '.' or '..'. */
+  readonly path: string;
+  readonly bytes: number;
+  /** Its owner may execute it. */
+  readonly executable: boolean;
+  open(): AsyncIterable<Uint8Array>;
+}
+
+/** One command of a recipe that ran. */
+export interface RecipeRun {
+  readonly exitCode: number;
+  /** The last lines that it printed. */
+  readonly tail: string;
+}
+
+/** Runs recipes: a command of this machine, or a build service. */
+export interface RecipeRunner {
+  /** `command` without a shell; `{in}` and `{out}` in it become the two folders. The files of `out` are what it made. */
+  run(
+    command: readonly string[],
+    environment: Readonly<Record<string, string>>,
+    input: readonly ArtifactFile[],
+  ): Promise<RecipeRun & { readonly output: readonly ArtifactFile[] }>;
 }
