@@ -35,7 +35,10 @@ export class FleetLog {
   /** Takes in what others have appended. */
   async refresh(): Promise<Fleet> {
     for (;;) {
-      const next = await readNext<FleetEvent>(this.#store, FLEET_LOG, this.#position);
+      const at = this.#position;
+      const next = await readNext<FleetEvent>(this.#store, FLEET_LOG, at);
+      // Meanwhile the same entry may have been taken in by another call: an event counts once.
+      if (this.#position !== at) continue;
       if (next === null) return this.#state;
       this.#state = apply(this.#state, next.entry.event);
       this.#position = next.position;

@@ -98,7 +98,7 @@ export class SimCentre {
     }
     // What is committed is checked against the truth, not against what kashi believes.
     edge
-      .isWhole(release, this.supply.signer.publicKey)
+      .isWhole(release)
       .then((whole) =>
         whole ? undefined : this.#fail(new Violation(`${name}: ${release.modelVersion} was committed and is not whole there`)),
       )
@@ -130,9 +130,9 @@ export class SimCentre {
       process.coordinator = null;
     }
     try {
-      if (process.coordinator === null) process.coordinator = await this.#start(process);
-      for (const event of this.#presence(process.coordinator.state)) await process.coordinator.record(event);
-      const begun = await process.coordinator.begin();
+      const coordinator = process.coordinator ?? (await this.#start(process));
+      for (const event of this.#presence(coordinator.state)) await coordinator.record(event);
+      const begun = await coordinator.begin();
       for (const work of begun) work.catch((error: unknown) => this.#fail(error));
     } catch (error) {
       if (!(error instanceof TransientStoreError)) throw error;
@@ -145,11 +145,14 @@ export class SimCentre {
     process.life = life;
     const world = this.#world(life);
     const log = await FleetLog.open(world.store);
-    return new Coordinator(world, log, {
+    const coordinator = new Coordinator(world, log, {
       copies: 4,
       onFault: () => {},
       onEvent: ({ type }) => void this.recorded.set(type, (this.recorded.get(type) ?? 0) + 1),
     });
+    // Unless it took so long that another was started meanwhile.
+    if (process.life === life) process.coordinator = coordinator;
+    return coordinator;
   }
 
   #presence(fleet: Fleet): FleetEvent[] {
@@ -232,7 +235,7 @@ export class SimCentre {
     return {
       start: here(async (edge, release) => {
         const transfer = edge.transfers.get(release.digest);
-        const whole = transfer?.state === 'complete' && (await edge.isWhole(release, this.supply.signer.publicKey));
+        const whole = transfer?.state === 'complete' && (await edge.isWhole(release));
         if (transfer === undefined || transfer.state === 'failed' || (transfer.state === 'complete' && !whole))
           this.#transfer(edge, release);
         return await state(edge, release);
@@ -263,7 +266,7 @@ export class SimCentre {
 
   /** Puts the image into the edge's registry, sometimes not quite. What is whole there stays so. */
   async #deliver(edge: SimEdge, release: DeployedRelease): Promise<void> {
-    if (await edge.isWhole(release, this.supply.signer.publicKey)) return;
+    if (await edge.isWhole(release)) return;
     edge.whole.clear();
     const { repository, digest } = release;
     const manifest = await this.supply.hq.manifest(repository, digest);
@@ -290,8 +293,7 @@ export class SimCentre {
     const deployed = this.git.deployed(edge.name);
     if (deployed === null) return;
     const release = this.supply.releases.find(({ digest }) => digest === deployed.digest)!;
-    if (!(await edge.isWhole(release, this.supply.signer.publicKey)))
-      throw new Violation(`${edge.name} would pull a broken ${release.modelVersion}`);
+    if (!(await edge.isWhole(release))) throw new Violation(`${edge.name} would pull a broken ${release.modelVersion}`);
     if (edge.running !== null && deployed.generation < edge.running.generation) throw new Violation(`${edge.name} goes back`);
     edge.running = deployed;
     if (edge.told?.generation !== deployed.generation || edge.told.digest !== deployed.digest) return;
