@@ -26,7 +26,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   warehouse: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'ledger'],
   billing: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'ledger'],
   close: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'ledger', 'warehouse', 'billing'],
-  distribution: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'ledger'],
+  distribution: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'ledger', 'schemas'],
   generate: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain'],
   adapters: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain'],
   cli: [
