@@ -1,4 +1,5 @@
 /** One seed: hours of chaos, then quiet, and then everything must be where it should be. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Edge, Fleet, RolloutPlan } from '../../functions/distribution/fleet.ts';
 import { FleetLog } from '../../functions/distribution/fleet-log.ts';
 import { SimCentre, Violation } from './centre.ts';
@@ -154,7 +155,7 @@ async function comeToRest(centre: SimCentre): Promise<void> {
     const found = coordinator === null ? 'nobody coordinates' : unrest(centre, coordinator.state);
     if (found === null) {
       // What a process that lived through all of it has in memory is what the log says to one that begins.
-      if (JSON.stringify(coordinator?.state) === JSON.stringify((await FleetLog.open(centre.store)).state)) return;
+      if (isDeepStrictEqual(coordinator?.state, (await FleetLog.open(centre.store)).state)) return;
       throw new Violation('the log says something else than a coordinator believes');
     }
     wrong = found;
