@@ -89,6 +89,17 @@ const COMMANDS: readonly Entry[] = [
     summary: 'corrections of a closed month, and orders to rate it by other rules',
     load: async () => (await import('./correct.ts')).correctCommand(),
   },
+  {
+    name: 'fleet',
+    summary: 'releases on their way to the edges, proven there first',
+    load: async () => (await import('./fleet.ts')).fleetCommand(),
+  },
+  {
+    name: 'rollback',
+    summary: 'edges go back to what they ran before',
+    load: async () => (await import('./rollback.ts')).rollbackCommand(),
+  },
+  { name: 'edge', summary: 'the agent of an edge', load: async () => (await import('./edge.ts')).edgeCommand() },
   { name: 'keys', summary: 'the key that signs bills', load: async () => (await import('./keys.ts')).keysCommand() },
   { name: 'query', summary: 'read-only SQL on facts and bills', load: async () => (await import('./query.ts')).queryCommand() },
   { name: 'shell', summary: 'an SQL prompt on facts and bills', load: async () => (await import('./shell.ts')).shellCommand() },

@@ -1,5 +1,7 @@
 /** Posting the newest message to an edge that has a hook. One that has none, or is not reached, polls and gets the same bytes. */
 
+import { createHmac } from 'node:crypto';
+import type { HookSecret } from '../domain/hook-signature.ts';
 import { patientReads } from '../ledger/patient.ts';
 import { corrupt } from '../ledger/sealed.ts';
 import type { Clock, HookSender, ObjectStore } from '../ports.ts';
@@ -31,4 +33,10 @@ export async function deliverMessage(
   const { accepted } = await hooks.send({ url: edge.hook ?? '', headers, body });
   if (accepted) return 'delivered';
   return (edge.delivery?.attempts ?? 0) >= DELIVERY_WAITS_MS.length ? 'delivery_dead' : 'delivery_failed';
+}
+
+/** The header that a Flux Receiver of type generic-hmac asks for, by the first shared secret; nothing without one. */
+export function xSignature(secrets: readonly HookSecret[], body: string): Readonly<Record<string, string>> {
+  const shared = secrets.find((secret) => secret.kind === 'hmac');
+  return shared === undefined ? {} : { 'x-signature': `sha256=${createHmac('sha256', shared.key).update(body).digest('hex')}` };
 }
