@@ -387,6 +387,67 @@ export interface RecipeRunner {
   ): Promise<RecipeRun & { readonly output: readonly ArtifactFile[] }>;
 }
 
+/** A model version as an external registry has it, in plain texts. */
+export interface ExternalVersion {
+  /** A tag-like version. */
+  readonly version: string;
+  /** Id of it there, such as a run or an ARN. */
+  readonly id: string;
+  readonly aliases: readonly string[];
+  /** Stage, approval or status words. */
+  readonly states: readonly string[];
+  /** Texts of numbers; others are left out later. */
+  readonly metrics: Readonly<Record<string, string>>;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly provenance: Readonly<
+    Partial<{
+      script: string;
+      code_revision: string;
+      data_set: string;
+      hyperparameters: Readonly<Record<string, string>>;
+      training_job: string;
+      artifacts: string;
+    }>
+  >;
+}
+
+/** An external model registry, read-only. */
+export interface ModelSource {
+  /** For people, such as mlflow:http://mlflow.hq:5000. */
+  readonly name: string;
+  /** The version, or every version of the model for '*'; empty when there is none. Errors: TransientStoreError, KashiError. */
+  versions(model: string, version: string): Promise<readonly ExternalVersion[]>;
+}
+
+export interface ReplicationDestination {
+  readonly region: string;
+  /** AWS account. */
+  readonly registryId: string;
+}
+
+/** Repositories that begin with one of the prefixes (all of them when there is none) go to these destinations. */
+export interface ReplicationRule {
+  readonly destinations: readonly ReplicationDestination[];
+  readonly prefixes: readonly string[];
+}
+
+/** What a registry replicates. There is one for an account and Region, and writing replaces it whole. */
+export interface ReplicationSettings {
+  rules(): Promise<readonly ReplicationRule[]>;
+  write(rules: readonly ReplicationRule[]): Promise<void>;
+}
+
+/** What a registry found out about an image by itself. */
+export interface ImageFindings {
+  readonly scan: { readonly status: string /** Severity → count. */; readonly counts: Readonly<Record<string, number>> } | null;
+  /** One a signing profile. */
+  readonly signatures: readonly {
+    readonly profile: string;
+    readonly status: 'in_progress' | 'complete' | 'failed';
+    readonly failure: string | null;
+  }[];
+}
+
 /** Files of one commit: what it writes, by path. */
 export interface GitChange {
   /** The commit it stands on; null for the first of a repository. */
