@@ -8,6 +8,7 @@ import { due } from './due.ts';
 import type { Fleet } from './fleet.ts';
 import { type Command, commandKey, type FleetEvent } from './fleet-event.ts';
 import type { FleetLog } from './fleet-log.ts';
+import { unrecordedCommits } from './gitops.ts';
 import { perform, type RolloutWorld } from './perform.ts';
 
 export interface CoordinatorOptions {
@@ -19,6 +20,8 @@ export interface CoordinatorOptions {
   readonly onEvent?: (event: FleetEvent) => void;
 }
 
+/** Git is compared with the log so often. */
+const LOOK_AT_GIT_MS = 60_000;
 const FIRST_WAIT_MS = 1_000;
 const LAST_WAIT_MS = 300_000;
 
@@ -27,6 +30,7 @@ export class Coordinator {
   readonly #log: FleetLog;
   readonly #options: CoordinatorOptions;
   readonly #underWay = new Map<string, Promise<number>>();
+  #lookedMs = 0;
   readonly #faults = new Map<string, { readonly count: number; readonly untilMs: number }>();
 
   constructor(world: RolloutWorld, log: FleetLog, options: CoordinatorOptions) {
@@ -41,7 +45,9 @@ export class Coordinator {
 
   /** Begins everything that is due and not under way. Returns what was begun: each resolves to how many events it recorded. */
   async begin(): Promise<readonly Promise<number>[]> {
-    const fleet = await this.#log.refresh();
+    await this.#log.refresh();
+    await this.#lookAtGit();
+    const fleet = this.#log.state;
     const nowMs = this.#world.clock.now();
     const begun: Promise<number>[] = [];
     for (const command of due(fleet, nowMs)) {
@@ -57,6 +63,19 @@ export class Coordinator {
       begun.push(work);
     }
     return begun;
+  }
+
+  /** Git may say more than the log: a commit and its record are two steps. */
+  async #lookAtGit(): Promise<void> {
+    const nowMs = this.#world.clock.now();
+    if (nowMs - this.#lookedMs < LOOK_AT_GIT_MS) return;
+    this.#lookedMs = nowMs;
+    try {
+      for (const event of await unrecordedCommits(this.#world.git, this.#log.state, nowMs)) await this.#tell(event);
+    } catch (error) {
+      // The next look may find it; a commit fails by itself when Git is not there.
+      if (!(error instanceof KashiError || error instanceof TransientStoreError)) throw error;
+    }
   }
 
   /** Does everything that is due until nothing more comes of it. Returns the events recorded. For one round from a scheduler, and for tests. */

@@ -63,6 +63,8 @@ export type FleetEvent =
       readonly edges: readonly string[];
       readonly commit: string;
     })
+  /** Git was found to say so: whoever committed it did not live to tell. */
+  | (AtEdge & { readonly type: 'found_committed'; readonly commit: string })
   | (AtEdge & { readonly type: 'announced'; readonly sequence: number })
   | (At & {
       readonly type: 'delivered' | 'delivery_failed' | 'delivery_dead' | 'replayed';

@@ -5,11 +5,13 @@
 import { dirname, join } from 'node:path/posix';
 import { KashiError } from '../domain/errors.ts';
 import type { Clock, GitHost } from '../ports.ts';
-import type { Command } from './fleet-event.ts';
+import type { Fleet } from './fleet.ts';
+import type { Command, EventOf } from './fleet-event.ts';
 import { commandKey } from './fleet-event.ts';
 import {
   basePath,
   containerImages,
+  digestOf,
   edgeKustomization,
   edgePath,
   generationOf,
@@ -146,4 +148,29 @@ export function messageOf(command: CommitCommand, edges: readonly string[]): str
     `Kashi-Idempotency-Key: ${commandKey(command).slice(0, 200)}`,
     '',
   ].join('\n');
+}
+
+/** What Git says for edges whose log does not know it: a commit whose author died before it was recorded. */
+export async function unrecordedCommits(git: GitHost, fleet: Fleet, nowMs: number): Promise<EventOf<'found_committed'>[]> {
+  const tip = await git.tip();
+  if (tip === null) return [];
+  const asked = Object.values(fleet.services).flatMap(({ service, targets }) =>
+    Object.entries(targets).map(([edge, { settled }]) => ({
+      service,
+      edge,
+      known: settled?.generation ?? 0,
+      path: servicePath(edge, service),
+    })),
+  );
+  const read = await git.read(
+    tip,
+    asked.map(({ path }) => path),
+  );
+  return asked.flatMap(({ service, edge, known, path }) => {
+    const text = textOf(read.get(path) ?? null);
+    const generation = text === null ? 0 : generationOf(text);
+    const digest = text === null ? null : digestOf(text);
+    if (generation <= known || digest === null) return [];
+    return [{ type: 'found_committed' as const, atMs: nowMs, service, edge, generation, digest, commit: tip }];
+  });
 }

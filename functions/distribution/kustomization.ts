@@ -61,6 +61,11 @@ export function generationOf(text: string): number {
   return Number(/kashi\.dev\/generation["']?:\s*["']?(\d{1,15})\b/.exec(text)?.[1] ?? 0);
 }
 
+/** The digest that a file of kashi's names; null when it has none. */
+export function digestOf(text: string): string | null {
+  return /\bdigest: ["']?(sha256:[0-9a-f]{64})\b/.exec(text)?.[1] ?? null;
+}
+
 /** The edge's list with one service more; null when it has it. Errors: KashiError config_invalid for a file that is no kustomization. */
 export function edgeKustomization(before: string | null, path: string, service: string): string | null {
   // As kashi writes it; only another form needs to be understood.

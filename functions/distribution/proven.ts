@@ -53,6 +53,21 @@ export function committed(fleet: Fleet, event: EventOf<'committed'>): Fleet {
   return event.edges.reduce((before, edge) => followHeld(before, fleet, event.service, edge), state);
 }
 
+/** As committed, of one edge, and whatever became of its rollout meanwhile: Git is what the edge follows. */
+export function foundCommitted(fleet: Fleet, { service: name, edge, generation, digest, commit, atMs }: EventOf<'found_committed'>): Fleet {
+  const release = Object.values(fleet.services[name]?.releases ?? {}).find((one) => one.digest === digest);
+  if (release === undefined) return fleet;
+  const state = changeTarget(fleet, name, edge, (target) => {
+    const { upcoming, settled } = target;
+    if ((settled?.generation ?? 0) >= generation || (upcoming !== null && upcoming.generation < generation)) return target;
+    const own = upcoming?.generation === generation && upcoming.digest === digest;
+    const rollout = own ? upcoming : newRollout(edge, generation, release, 0, atMs, 'verified');
+    const now = atStage({ ...rollout, exit: null, commit }, 'committed', { atMs, by: 'poll' });
+    return { ...target, settled: now, upcoming: own ? null : upcoming, kept: keptAfter(target, now, atMs) };
+  });
+  return state === fleet ? fleet : followHeld(state, fleet, name, edge);
+}
+
 function committedAt(target: Target, slipped: EdgeRollout | null, { generation, commit, atMs }: EventOf<'committed'>): Target {
   const { upcoming, settled } = target;
   const rollout = upcoming?.generation === generation ? upcoming : slipped;

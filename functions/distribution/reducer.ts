@@ -8,7 +8,7 @@ import { due } from './due.ts';
 import type { Fleet } from './fleet.ts';
 import type { Command, FleetEvent } from './fleet-event.ts';
 import { deliveryChanged, edgeJoined, edgeLeft, edgePresence } from './membership.ts';
-import { committed, proofFailed, verified } from './proven.ts';
+import { committed, foundCommitted, proofFailed, verified } from './proven.ts';
 import { replicated, replicating, replicationFailed, replicationStuck } from './replicas.ts';
 import { announced, healthReported, reported, unhealthy } from './reports.ts';
 import { promoted, rolledBack } from './runs.ts';
@@ -61,6 +61,8 @@ export function apply(state: Fleet, event: FleetEvent): Fleet {
       return proofFailed(state, event);
     case 'committed':
       return committed(state, event);
+    case 'found_committed':
+      return foundCommitted(state, event);
     case 'announced':
       return announced(state, event);
     case 'delivered':
