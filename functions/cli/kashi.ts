@@ -59,6 +59,11 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import('./recover.ts')).recoverCommand(),
   },
   {
+    name: 'economics',
+    summary: 'what each model version earned and what it cost',
+    load: async () => (await import('./economics.ts')).economicsCommand(),
+  },
+  {
     name: 'advise',
     summary: 'where money was wasted, how much, and how to see it',
     load: async () => (await import('./advise.ts')).adviseCommand(),

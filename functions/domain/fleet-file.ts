@@ -48,6 +48,8 @@ export interface FleetFile {
   readonly registryTokenFile: string | null;
   readonly proof: 'present' | 'read';
   readonly offlineMs: number;
+  /** Currency per GiB, decimal text; null: not stated. */
+  readonly transferPerGib: string | null;
   readonly edges: readonly FleetEdge[];
   readonly rollout: FleetRollout;
 }
@@ -79,6 +81,7 @@ interface RawFleet {
   readonly registry_token_file?: string;
   readonly proof?: 'present' | 'read';
   readonly offline_minutes?: number;
+  readonly transfer_per_gib?: string;
   readonly edges: readonly RawEdge[];
   readonly rollout?: {
     readonly waves?: readonly RawWave[];
@@ -111,6 +114,7 @@ export function parseFleet(document: YamlDocument, fileName: string): FleetFile 
     registryTokenFile: raw!.registry_token_file ?? null,
     proof,
     offlineMs: offlineMinutes * MINUTE_MS,
+    transferPerGib: raw!.transfer_per_gib ?? null,
     edges: edges.map(edgeOf),
     rollout: rolloutOf(raw!.rollout ?? {}),
   };
