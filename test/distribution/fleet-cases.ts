@@ -33,6 +33,8 @@ export const PLAN: RolloutPlan = {
 export class Story {
   fleet: Fleet = EMPTY_FLEET;
   nowMs = 1_000_000;
+  /** Everything that said something new. */
+  readonly events: FleetEvent[] = [];
   #requests = 0;
 
   constructor(edges: readonly string[]) {
@@ -43,7 +45,9 @@ export class Story {
   /** True when the event said something new. Events at 0 happen now. */
   tell(event: FleetEvent): boolean {
     const before = this.fleet;
-    this.fleet = apply(before, event.atMs === 0 ? { ...event, atMs: this.nowMs } : event);
+    const told = event.atMs === 0 ? { ...event, atMs: this.nowMs } : event;
+    this.fleet = apply(before, told);
+    if (this.fleet !== before) this.events.push(told);
     return this.fleet !== before;
   }
 
@@ -72,9 +76,9 @@ export class Story {
     return { atMs: this.nowMs, service: 'chat', edge, digest: release(version).digest, generation };
   }
 
-  replicated(edge: string, version: string): boolean {
+  replicated(edge: string, version: string, bytesMoved = 10): boolean {
     const { repository, digest } = release(version);
-    return this.tell({ type: 'replicated', atMs: this.nowMs, edge, repository, digest, by: 'event', bytesMoved: 10 });
+    return this.tell({ type: 'replicated', atMs: this.nowMs, edge, repository, digest, by: 'event', bytesMoved });
   }
 
   prove(edge: string, version: string, generation?: number): boolean {
