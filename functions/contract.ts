@@ -30,6 +30,8 @@ export const PREFIX = {
   releases: 'releases/',
   /** Hooks that came in: what was accepted, done, or given up. */
   hooks: '_hooks/',
+  /** The log of all rollouts, and the signed messages to each edge. */
+  fleet: 'fleet/',
 } as const;
 
 /** Raised when the meaning of a stored file changes; part of every commit. */

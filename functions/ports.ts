@@ -472,3 +472,24 @@ export interface ImageFindings {
     readonly failure: string | null;
   }[];
 }
+
+/** Files of one commit: what it writes, by path. */
+export interface GitChange {
+  /** The commit it stands on; null for the first of a repository. */
+  readonly parent: string | null;
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  readonly message: string;
+  readonly atMs: number;
+}
+
+/** One branch of a Git repository. Names of commits are the repository's own (SHA-1 or SHA-256). */
+export interface GitHost {
+  /** The newest commit of the branch; null while it has none. Errors: KashiError store_unsuitable when the repository cannot be reached. */
+  tip(): Promise<string | null>;
+  /** Files as of a commit; null for one that is not there. */
+  read(commit: string, paths: readonly string[]): Promise<ReadonlyMap<string, Uint8Array | null>>;
+  /** Stores a commit that is on no branch yet, and returns its name. */
+  write(change: GitChange): Promise<string>;
+  /** Moves the branch from one commit to the next; false when it stands elsewhere by now. */
+  move(from: string | null, to: string): Promise<boolean>;
+}

@@ -1,9 +1,9 @@
-/** An Ed25519 key in a file of this machine. */
+/** A signing key in a file of this machine: Ed25519, or ECDSA P-256 where others must verify who know only that. */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
 import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { KashiError } from '../domain/errors.ts';
-import type { Signer } from '../ports.ts';
+import type { SignatureAlgorithm, Signer } from '../ports.ts';
 
 /** Where the public half of a private key lies. Example: 'keys/close.pem' → 'keys/close.pub.pem'. */
 export function publicKeyPath(privateKeyPath: string): string {
@@ -18,8 +18,8 @@ export function hasLocalKey(path: string): boolean {
  * Makes a key unless there is one; true when it was made. The file is readable by its owner alone (0600) from the first byte on, and of two
  * at the same time one key stands. Errors: KashiError store_unsuitable when the folder cannot be written.
  */
-export function createLocalKey(path: string): boolean {
-  const { privateKey } = generateKeyPairSync('ed25519');
+export function createLocalKey(path: string, algorithm: SignatureAlgorithm = 'ed25519'): boolean {
+  const { privateKey } = algorithm === 'ed25519' ? generateKeyPairSync('ed25519') : generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const temporary = `${path}.${process.pid}.tmp`;
   try {
     mkdirSync(dirname(path), { recursive: true });
@@ -36,8 +36,8 @@ export function createLocalKey(path: string): boolean {
   return true;
 }
 
-/** Errors: KashiError config_missing when there is no key, config_invalid when others can read it or it is no Ed25519 key. */
-export function localSigner(path: string): Signer {
+/** Errors: KashiError config_missing when there is no key, config_invalid when others can read it or it is of another kind. */
+export function localSigner(path: string, algorithm: SignatureAlgorithm = 'ed25519'): Signer {
   let pem: Buffer;
   try {
     pem = readFileSync(path);
@@ -53,17 +53,23 @@ export function localSigner(path: string): Signer {
       hint: `chmod 600 ${path}`,
     });
   }
-  const privateKey = ed25519Of(pem, path);
+  const privateKey = keyOf(pem, path, algorithm);
   const publicKey = createPublicKey(privateKey).export({ type: 'spki', format: 'pem' }).toString();
-  return { algorithm: 'ed25519', publicKey, sign: async (bytes) => sign(null, bytes, privateKey) };
+  const digest = algorithm === 'ed25519' ? null : 'sha256';
+  return { algorithm, publicKey, sign: async (bytes) => sign(digest, bytes, privateKey) };
 }
 
-function ed25519Of(pem: Buffer, path: string): ReturnType<typeof createPrivateKey> {
+const KINDS = { ed25519: 'an Ed25519 key in PEM', 'ecdsa-p256-sha256': 'an ECDSA P-256 key in PEM' } as const;
+
+function keyOf(pem: Buffer, path: string, algorithm: SignatureAlgorithm): ReturnType<typeof createPrivateKey> {
+  const allowed = KINDS[algorithm];
+  let key: ReturnType<typeof createPrivateKey>;
   try {
-    const key = createPrivateKey(pem);
-    if (key.asymmetricKeyType === 'ed25519') return key;
+    key = createPrivateKey(pem);
   } catch (cause) {
-    throw new KashiError('config_invalid', 'the signing key cannot be read', { where: path, allowed: 'an Ed25519 key in PEM' }, { cause });
+    throw new KashiError('config_invalid', 'the signing key cannot be read', { where: path, allowed }, { cause });
   }
-  throw new KashiError('config_invalid', 'the signing key is of another kind', { where: path, allowed: 'an Ed25519 key in PEM' });
+  const curve = key.asymmetricKeyDetails?.namedCurve;
+  if (algorithm === 'ed25519' ? key.asymmetricKeyType === 'ed25519' : curve === 'prime256v1') return key;
+  throw new KashiError('config_invalid', 'the signing key is of another kind', { where: path, allowed });
 }

@@ -1,8 +1,8 @@
 /** `kashi doctor`: is this machine, store and configuration fit to bill with? */
 import { Command } from 'commander';
-import { keyIdOf } from '../close/signed.ts';
 import { readChain } from '../close/statement.ts';
 import { KashiError } from '../domain/errors.ts';
+import { keyIdOf } from '../ledger/signed.ts';
 import { newestSnapshot, verifyChain } from '../ledger/snapshot.ts';
 import { mappedSource, parseMapText } from '../sources/mapped.ts';
 import { hookTarget } from './budget.ts';

@@ -64,6 +64,11 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import('./report.ts')).reportCommand(),
   },
   {
+    name: 'economics',
+    summary: 'what each model version earned and what it cost',
+    load: async () => (await import('./economics.ts')).economicsCommand(),
+  },
+  {
     name: 'advise',
     summary: 'where money was wasted, how much, and how to see it',
     load: async () => (await import('./advise.ts')).adviseCommand(),
@@ -114,6 +119,17 @@ const COMMANDS: readonly Entry[] = [
     summary: 'hooks of model registries: serve, work off, list, replay',
     load: async () => (await import('./hooks.ts')).hooksCommand(),
   },
+  {
+    name: 'fleet',
+    summary: 'releases on their way to the edges, proven there first',
+    load: async () => (await import('./fleet.ts')).fleetCommand(),
+  },
+  {
+    name: 'rollback',
+    summary: 'edges go back to what they ran before',
+    load: async () => (await import('./rollback.ts')).rollbackCommand(),
+  },
+  { name: 'edge', summary: 'the agent of an edge', load: async () => (await import('./edge.ts')).edgeCommand() },
   { name: 'keys', summary: 'the key that signs bills', load: async () => (await import('./keys.ts')).keysCommand() },
   { name: 'query', summary: 'read-only SQL on facts and bills', load: async () => (await import('./query.ts')).queryCommand() },
   { name: 'shell', summary: 'an SQL prompt on facts and bills', load: async () => (await import('./shell.ts')).shellCommand() },

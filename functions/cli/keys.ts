@@ -1,7 +1,7 @@
 /** `kashi keys init|show`: the key that signs bills. */
 import { Command } from 'commander';
-import { keyIdOf } from '../close/signed.ts';
 import { KashiError } from '../domain/errors.ts';
+import { keyIdOf } from '../ledger/signed.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
 import { ensureKey } from './close.ts';
 import { printJson, printLines } from './output.ts';

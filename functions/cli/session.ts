@@ -2,6 +2,7 @@
 
 import type { LineEquation } from '../billing/bill-document.ts';
 import { verifyFiles } from '../close/files.ts';
+import { edgeRolloutRows } from '../distribution/live-interval.ts';
 import { buildReferences } from '../domain/build-reference.ts';
 import { KashiError } from '../domain/errors.ts';
 import { type Period, periodOf, periodsTouching } from '../domain/period.ts';
@@ -41,7 +42,8 @@ export async function openSession(centre: Centre, period: string | null): Promis
   try {
     const periods = asked === null ? await periodsInData(warehouse, config.timeZone) : [asked];
     const { priceBook, tenants, inventory, catalog } = centre;
-    await warehouse.loadReference(buildReferences({ config, priceBook, tenants, inventory, catalog }, periods));
+    const reference = buildReferences({ config, priceBook, tenants, inventory, catalog }, periods);
+    await warehouse.loadReference({ ...reference, ref_edge_rollout: await edgeRolloutRows(centre.store) });
     return { centre, snapshot, warehouse, models: loadModels(readSqlFiles()), periods };
   } catch (error) {
     await warehouse.close();

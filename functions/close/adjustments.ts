@@ -1,10 +1,10 @@
 /** Statements 001, 002, … of closed months: each names the corrections that one later bill charges. */
 import { sumDecimals } from '../domain/money.ts';
 import { corrupt } from '../ledger/sealed.ts';
+import { openRecord, type Signed, signRecord } from '../ledger/signed.ts';
 import type { ObjectStore, Signer } from '../ports.ts';
 import { type ClosedBill, issuedLines } from './bill-object.ts';
 import { billKey } from './keys.ts';
-import { openRecord, type Signed, signRecord } from './signed.ts';
 import type { AdjustmentStatement, SignedBill } from './statement.ts';
 
 /** Writes a statement for each month that the bill corrects, unless it is written. */

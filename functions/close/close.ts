@@ -6,6 +6,7 @@ import { assert, KashiError } from '../domain/errors.ts';
 import { ATTEMPT_LIFETIME_MS } from '../ledger/commit.ts';
 import { putAnyhow } from '../ledger/patient.ts';
 import { corrupt } from '../ledger/sealed.ts';
+import { signRecord } from '../ledger/signed.ts';
 import { TransientStoreError } from '../ports.ts';
 import { issueAdjustments } from './adjustments.ts';
 import { type ClosedBill, readBillObject } from './bill-object.ts';
@@ -17,7 +18,6 @@ import { billKey, configKey } from './keys.ts';
 import { checkTurn, type MonthPlan } from './make-pin.ts';
 import { putPin, readPin, type StoredPin, sameInputs } from './pin.ts';
 import { bytesOf, storeRules } from './rules.ts';
-import { signRecord } from './signed.ts';
 import { type BillStatement, readChain, readSignedBill, type SignedBill } from './statement.ts';
 
 export interface Closed {

@@ -2,9 +2,9 @@
 import { PREFIX } from '../contract.ts';
 import { sha256Hex } from '../domain/canonical-json.ts';
 import { KashiError } from '../domain/errors.ts';
+import { openRecord, signRecord } from '../ledger/signed.ts';
 import type { ObjectStore, Signer } from '../ports.ts';
 import { orderKey } from './keys.ts';
-import { openRecord, signRecord } from './signed.ts';
 
 /** rerate: other prices or rules. capacity_fix: another inventory. tenant_fix: another tenant map. */
 export const ORDER_CAUSES = ['rerate', 'capacity_fix', 'tenant_fix'] as const;

@@ -86,13 +86,16 @@ function withHashes(rates: Rates, sql: SqlBundle): Rules {
   return { rates, ratesSha256: sha256Hex(bytesOf(rates)), sql, sqlSha256: sha256Hex(bytesOf(sql)), models: sql.files.map(parseModel) };
 }
 
-/** The engine reads text anyway, and text has one form. What a close fills in itself (promises, issued lines) is no rule. */
+/** Tables that are no rules: what a close fills in itself (promises, issued lines), and what the fleet did. */
+const NO_RULES: readonly string[] = ['ref_promise', 'ref_issued_line', 'ref_edge_rollout'];
+
+/** The engine reads text anyway, and text has one form. */
 function asTexts(reference: ReferenceRows): ReferenceRows {
-  const names = (Object.keys(REFERENCE) as ReferenceName[]).filter((name) => name !== 'ref_promise' && name !== 'ref_issued_line');
+  const names = (Object.keys(REFERENCE) as ReferenceName[]).filter((name) => !NO_RULES.includes(name));
   const text = (value: ReferenceRow[string] | undefined): string | null => (value === null || value === undefined ? null : String(value));
   const rows = names.map((name) => [
     name,
     reference[name].map((row) => Object.fromEntries(REFERENCE[name].columns.map((column) => [column.name, text(row[column.name])]))),
   ]);
-  return { ...Object.fromEntries(rows), ref_promise: [], ref_issued_line: [] } as ReferenceRows;
+  return { ...Object.fromEntries(rows), ref_promise: [], ref_issued_line: [], ref_edge_rollout: [] } as ReferenceRows;
 }

@@ -2,9 +2,9 @@
 import { PREFIX } from '../contract.ts';
 import { KashiError } from '../domain/errors.ts';
 import { corrupt } from '../ledger/sealed.ts';
+import { openRecord, type Signed } from '../ledger/signed.ts';
 import type { ObjectStore } from '../ports.ts';
 import { billKey, parseBillKey } from './keys.ts';
-import { openRecord, type Signed } from './signed.ts';
 
 /** The bill of a month (number 0). */
 export interface BillStatement {

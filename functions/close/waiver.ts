@@ -3,9 +3,9 @@ import { PREFIX } from '../contract.ts';
 import { sha256Hex } from '../domain/canonical-json.ts';
 import { KashiError } from '../domain/errors.ts';
 import { putAnyhow } from '../ledger/patient.ts';
+import { openRecord, signRecord } from '../ledger/signed.ts';
 import type { ObjectStore, Signer } from '../ports.ts';
 import { waiverKey } from './keys.ts';
-import { openRecord, signRecord } from './signed.ts';
 
 export interface Waiver {
   readonly format: 'kashi.waiver/1';

@@ -68,6 +68,40 @@ export async function appendDecided<Event>(
   }
 }
 
+/** How far a log was read. */
+export interface LogPosition {
+  readonly n: number;
+  readonly head: string | null;
+}
+
+export const LOG_START: LogPosition = { n: 0, head: null };
+
+/** The entry behind a position, and the position behind it; null at the end of the log. Errors: as readLog. */
+export async function readNext<Event>(
+  store: ObjectStore,
+  prefix: string,
+  { n, head }: LogPosition,
+): Promise<{ readonly entry: LogEntry<Event>; readonly position: LogPosition } | null> {
+  const key = entryKey(prefix, n + 1);
+  const bytes = await patientReads(store).get(key);
+  if (bytes === null) return null;
+  const entry = unseal(bytes, key) as LogEntry<Event>;
+  if (entry.n !== n + 1 || entry.previous !== head) throw corrupt(key, 'it does not follow the entry before');
+  return { entry, position: { n: n + 1, head: sha256Hex(bytes) } };
+}
+
+/** Appends right behind a position; null when another writer was there first. Errors: TransientStoreError when the store stays unreachable. */
+export async function appendAt<Event>(
+  store: ObjectStore,
+  prefix: string,
+  { n, head }: LogPosition,
+  atMs: number,
+  event: Event,
+): Promise<LogPosition | null> {
+  const bytes = seal({ n: n + 1, at_ms: atMs, previous: head, event });
+  return (await takes(store, entryKey(prefix, n + 1), bytes)) ? { n: n + 1, head: sha256Hex(bytes) } : null;
+}
+
 /** True when the bytes stand under the key, also when an answer was lost on the way. */
 async function takes(store: ObjectStore, key: string, bytes: Uint8Array): Promise<boolean> {
   for (let left = TRIES; ; left -= 1) {

@@ -89,6 +89,8 @@ export function buildReferences(input: ReferenceInput, periods: readonly Period[
     ref_power_span: periods.flatMap((period) => powerSpanRows(priceBook, period)),
     ...releaseRows(priceBook),
     ref_budget: budgetRows(priceBook),
+    // What the fleet adds: see functions/distribution/live-interval.ts.
+    ref_edge_rollout: [],
     // What a close adds: see functions/close.
     ref_promise: [],
     ref_issued_line: [],

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { describe, test } from 'node:test';
-import { openRecord, signRecord } from '../../functions/close/signed.ts';
+import { openRecord, signRecord } from '../../functions/ledger/signed.ts';
 import type { Signer } from '../../functions/ports.ts';
 
 function edSigner(): Signer {

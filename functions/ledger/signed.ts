@@ -1,12 +1,12 @@
 /**
- * Signed texts: a statement, an order, a waiver. The text itself is signed and stored, so that a verifier needs no rule about how JSON is
- * written; the whole record must be in canonical form, so that a changed byte anywhere in it is refused.
+ * Signed texts: a statement, an order, a waiver, a message to an edge. The text itself is signed and stored, so that a verifier needs no rule
+ * about how JSON is written; the whole record must be in canonical form, so that a changed byte anywhere in it is refused.
  */
 import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { canonicalJson, sha256Hex } from '../domain/canonical-json.ts';
 import { KashiError } from '../domain/errors.ts';
-import { corrupt } from '../ledger/sealed.ts';
 import type { SignatureAlgorithm, Signer } from '../ports.ts';
+import { corrupt } from './sealed.ts';
 
 /** What is stored. */
 interface SignedRecord {

@@ -1,0 +1,71 @@
+/** How an image comes to an edge: by a registry that replicates by itself, or by kashi copying it, within the edge's bandwidth. */
+import type { Clock, ImageRegistry, ImageReplication } from '../ports.ts';
+import { copyImage } from './copy-image.ts';
+import type { DeployedRelease, Edge } from './fleet.ts';
+
+export interface CopyState {
+  readonly status: 'complete' | 'in_progress' | 'failed';
+  /** Sent by kashi itself; 0 where a registry does it. */
+  readonly bytesMoved: number;
+  readonly fault: string | null;
+}
+
+export interface ImageCopies {
+  /** Sets an image on its way, or says that it is there. */
+  start(edge: Edge, release: DeployedRelease): Promise<CopyState>;
+  /** How far it is. */
+  state(edge: Edge, release: DeployedRelease): Promise<CopyState>;
+  /** Copies it directly, whoever should have done it. */
+  copy(edge: Edge, release: DeployedRelease): Promise<CopyState>;
+}
+
+export interface DirectCopies {
+  readonly hq: ImageRegistry;
+  readonly registryOf: (edge: Edge) => ImageRegistry;
+  readonly clock: Clock;
+  readonly wait: (ms: number) => Promise<void>;
+}
+
+/** kashi copies. What is there is not sent; an interrupted upload goes on where it was. Errors: those of the registries. */
+export function directCopies({ hq, registryOf, clock, wait }: DirectCopies): ImageCopies {
+  const copy = async (edge: Edge, { repository, digest, tag }: DeployedRelease): Promise<CopyState> => {
+    const pace = edge.bandwidth === null ? undefined : paceOf(edge.bandwidth, clock, wait);
+    const order = { from: hq, to: registryOf(edge), repository, digest, tag: tag === '' ? null : tag };
+    const { bytesMoved } = await copyImage(pace === undefined ? order : { ...order, pace });
+    return { status: 'complete', bytesMoved, fault: null };
+  };
+  return { start: copy, state: copy, copy };
+}
+
+/** The registry replicates what is pushed; kashi asks how far it is, and copies only what got stuck. */
+export function managedCopies(replication: ImageReplication, direct: ImageCopies): ImageCopies {
+  const read = ({ status, failureCode }: { status: CopyState['status']; failureCode: string | null }): CopyState => ({
+    status,
+    bytesMoved: 0,
+    fault: status === 'failed' ? (failureCode ?? 'the registry gives no reason') : null,
+  });
+  return {
+    start: async (edge, release) => read(await replication.replicate(release.repository, release.digest, edge.edge)),
+    state: async (edge, release) => {
+      const states = await replication.status(release.repository, release.digest);
+      const here = states.find(({ destination }) => destination === edge.edge);
+      return here === undefined ? { status: 'in_progress', bytesMoved: 0, fault: null } : read(here);
+    },
+    copy: direct.copy,
+  };
+}
+
+/**
+ * Waits before bytes are sent on, so that over the whole transfer no more than `bytesPerSecond` are.
+ * Example: 16 MiB/s and pieces of 8 MiB → half a second apart.
+ */
+export function paceOf(bytesPerSecond: number, clock: Clock, wait: (ms: number) => Promise<void>): (bytes: number) => Promise<void> {
+  const startedMs = clock.now();
+  let sent = 0;
+  return async (bytes) => {
+    sent += bytes;
+    const dueMs = startedMs + Math.ceil((sent * 1_000) / bytesPerSecond);
+    const early = dueMs - clock.now();
+    if (early > 0) await wait(early);
+  };
+}

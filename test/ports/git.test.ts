@@ -1,0 +1,105 @@
+/** The port GitHost against real repositories: a bare one on this disk, and one elsewhere that is mirrored. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { gitHost, initBareRepository } from '../../functions/adapters/git.ts';
+import type { GitHost } from '../../functions/ports.ts';
+
+const AUTHOR = 'kashi <kashi@example.org>';
+const AT_MS = 1_790_000_000_000;
+
+const folder = mkdtempSync(join(tmpdir(), 'kashi-git-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+let made = 0;
+async function bare(): Promise<string> {
+  const path = join(folder, `repository-${made++}.git`);
+  await initBareRepository(path, 'main');
+  return path;
+}
+
+const HOSTS: Readonly<Record<string, () => Promise<{ host: GitHost; other: GitHost; path: string }>>> = {
+  'on this disk': async () => {
+    const path = await bare();
+    const options = { branch: 'main', author: AUTHOR, remote: null };
+    return { host: gitHost(path, options), other: gitHost(path, options), path };
+  },
+  mirrored: async () => {
+    const [path, one, two] = [await bare(), await bare(), await bare()];
+    const options = { branch: 'main', author: AUTHOR, remote: path };
+    return { host: gitHost(one, options), other: gitHost(two, options), path };
+  },
+};
+
+function change(
+  parent: string | null,
+  files: Readonly<Record<string, string>>,
+  message = 'deploy(eu-1): chat v1\n\nKashi-Generation: 1\n',
+) {
+  return { parent, message, atMs: AT_MS, files: new Map(Object.entries(files).map(([path, text]) => [path, Buffer.from(text)])) };
+}
+
+function inRepository(path: string, ...args: string[]): string {
+  return execFileSync('git', ['--git-dir', path, ...args], { encoding: 'utf8' }).trim();
+}
+
+for (const [name, open] of Object.entries(HOSTS)) {
+  describe(`a repository ${name}`, () => {
+    test('has no tip before its first commit, and reads what was written then', async () => {
+      const { host, path } = await open();
+      assert.equal(await host.tip(), null);
+      const commit = await host.write(change(null, { 'a/b.yaml': 'x: 1\n', 'über.txt': 'ü' }));
+      assert.equal(await host.tip(), null, 'a commit that was only written is on no branch');
+      assert.equal(await host.move(null, commit), true);
+      assert.equal(await host.tip(), commit);
+      const read = await host.read(commit, ['über.txt', 'a/b.yaml', 'a', 'none']);
+      assert.deepEqual(
+        [...read].map(([file, bytes]) => [file, bytes === null ? null : Buffer.from(bytes).toString('utf8')]),
+        [
+          ['über.txt', 'ü'],
+          ['a/b.yaml', 'x: 1\n'],
+          ['a', null],
+          ['none', null],
+        ],
+      );
+      assert.equal(inRepository(path, 'log', '-1', '--format=%an <%ae> %ct %s', 'main'), `${AUTHOR} 1790000000 deploy(eu-1): chat v1`);
+      assert.equal(inRepository(path, 'log', '-1', '--format=%(trailers:key=Kashi-Generation,valueonly)', 'main'), '1');
+      assert.equal(inRepository(path, 'for-each-ref', '--format=%(refname)'), 'refs/heads/main', 'no name is left behind');
+    });
+
+    test('keeps the files of the parent', async () => {
+      const { host } = await open();
+      const first = await host.write(change(null, { one: '1', two: '2' }));
+      await host.move(null, first);
+      const second = await host.write(change(first, { two: 'zwei' }));
+      assert.equal(await host.move(first, second), true);
+      const read = await host.read(second, ['one', 'two']);
+      assert.deepEqual([...read.values()].map(String).length, 2);
+      assert.equal(Buffer.from(read.get('one') ?? []).toString(), '1');
+      assert.equal(Buffer.from(read.get('two') ?? []).toString(), 'zwei');
+    });
+
+    test('moves the branch for one of two writers', async () => {
+      const { host, other } = await open();
+      const first = await host.write(change(null, { one: '1' }));
+      await host.move(null, first);
+      assert.equal(await other.tip(), first);
+      const [mine, theirs] = [await host.write(change(first, { one: 'a' })), await other.write(change(first, { one: 'b' }))];
+      assert.equal(await other.move(first, theirs), true);
+      assert.equal(await host.move(first, mine), false);
+      assert.equal(await host.tip(), theirs);
+      assert.equal(await host.move(null, mine), false, 'a branch that exists is not made again');
+    });
+  });
+}
+
+test('a repository that is not there is an error that names it', async () => {
+  const host = gitHost(join(folder, 'nowhere.git'), { branch: 'main', author: AUTHOR, remote: null });
+  await assert.rejects(host.tip(), (error: Error & { code?: string; details?: { where?: string } }) => {
+    assert.equal(error.code, 'store_unsuitable');
+    return error.details?.where?.endsWith('nowhere.git') === true;
+  });
+});
