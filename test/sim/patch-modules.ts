@@ -10,7 +10,7 @@ import type { Patch } from './mutation.ts';
  */
 export const SIGNATURES_ONCE: readonly Patch[] = [
   {
-    file: 'close/signed.ts',
+    file: 'ledger/signed.ts',
     find: 'function isSignature({ algorithm, public_key, signature, text }: SignedRecord): boolean {',
     replace: `const judged = new Map<string, boolean>();
 function isSignature(record: SignedRecord): boolean {
