@@ -57,7 +57,7 @@ describe('Athena', () => {
     const { columns, rows } = await engine.run('show something');
     assert.deepEqual(
       columns.map(({ name, type }) => `${name} ${type}`),
-      ['amount DECIMAL(38,2)', 'n BIGINT', 'at TIMESTAMP', 'who VARCHAR'],
+      ['amount DECIMAL(38,2)', 'n BIGINT', 'at TIMESTAMP_MS', 'who VARCHAR'],
     );
     assert.deepEqual(rows, [['12345678901234567890.05', '9007199254740993', '2026-10-01 00:00:00.12', null]]);
   });
