@@ -81,13 +81,16 @@ export function mlflowSource(url: string, token: string | null): ModelSource {
   return {
     name: `mlflow:${url}`,
     versions: async (name, version) => {
-      if (version !== '*') {
-        const found = await ask('model-versions/get', { name, version });
-        return found === null ? [] : [await read(fieldsOf(found['model_version']))];
-      }
+      // A search gives versions without their aliases, so each is asked for.
       const filter = `name='${name.replaceAll("'", "\\'")}'`;
-      const found = await ask('model-versions/search', { filter, max_results: '200' });
-      return await Promise.all(listOf(found?.['model_versions']).map(read));
+      const found = version === '*' ? await ask('model-versions/search', { filter, max_results: '200' }) : null;
+      const numbers = version === '*' ? listOf(found?.['model_versions']).map((one) => textOf(one['version'])) : [version];
+      const versions: ExternalVersion[] = [];
+      for (const number of numbers) {
+        const one = await ask('model-versions/get', { name, version: number });
+        if (one !== null) versions.push(await read(fieldsOf(one['model_version'])));
+      }
+      return versions;
     },
   };
 }

@@ -109,7 +109,7 @@ class OciRegistry implements ImageRegistry {
 
   async putBlob(repository: string, blob: BlobSource, mountFrom?: string): Promise<BlobTransfer> {
     if ((await this.blobBytes(repository, blob.digest)) !== null) return { how: 'exists', bytesMoved: 0 };
-    if (mountFrom !== undefined && mountFrom !== repository && (await this.mount(repository, blob.digest, mountFrom)))
+    if (mountFrom !== undefined && mountFrom !== repository && (await mounted(this.http, repository, blob.digest, mountFrom)))
       return { how: 'mounted', bytesMoved: 0 };
     return { how: 'uploaded', bytesMoved: await uploadBlob(this.http, repository, blob, this.uploads, this.chunkBytes) };
   }
@@ -141,14 +141,6 @@ class OciRegistry implements ImageRegistry {
     }
   }
 
-  /** True when the registry linked it; otherwise it began an upload, which is left to expire. */
-  private async mount(repository: string, digest: string, from: string): Promise<boolean> {
-    const path = `/v2/${repository}/blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`;
-    const answer = await this.http.request({ method: 'POST', path, headers: { 'content-length': '0' }, expects: [201, 202] });
-    await answer.body?.cancel();
-    return answer.status === 201;
-  }
-
   /** True when the registry itself keeps track of what the manifest is about. */
   private async put(
     repository: string,
@@ -171,6 +163,19 @@ class OciRegistry implements ImageRegistry {
     const index = { schemaVersion: 2, mediaType: MEDIA.index, manifests: [...listed, descriptor] };
     await this.put(repository, { mediaType: MEDIA.index, bytes: new TextEncoder().encode(canonicalJson(index)) }, fallbackTag(subject));
   }
+}
+
+/** As putBlob of an OCI registry mounts, for a registry whose own API cannot. True when the blob is linked. */
+export async function mountBlob(address: RegistryAddress, repository: string, digest: string, from: string): Promise<boolean> {
+  return await mounted(new RegistryHttp(address), repository, digest, from);
+}
+
+/** True when the registry linked it; otherwise it began an upload, which is left to expire. */
+async function mounted(http: RegistryHttp, repository: string, digest: string, from: string): Promise<boolean> {
+  const path = `/v2/${repository}/blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`;
+  const answer = await http.request({ method: 'POST', path, headers: { 'content-length': '0' }, expects: [201, 202] });
+  await answer.body?.cancel();
+  return answer.status === 201;
 }
 
 /** Example: 'sha256:ab…' → 'sha256-ab…'. */

@@ -105,6 +105,21 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import('./rollback.ts')).rollbackCommand(),
   },
   { name: 'edge', summary: 'the agent of an edge', load: async () => (await import('./edge.ts')).edgeCommand() },
+  {
+    name: 'model',
+    summary: 'versions of models: register, approve, promote, archive, show',
+    load: async () => (await import('./model.ts')).modelCommand(),
+  },
+  {
+    name: 'release',
+    summary: 'a version as an attested image: build, push, show, verify',
+    load: async () => (await import('./release.ts')).releaseCommand(),
+  },
+  {
+    name: 'hooks',
+    summary: 'hooks of model registries: serve, work off, list, replay',
+    load: async () => (await import('./hooks.ts')).hooksCommand(),
+  },
   { name: 'keys', summary: 'the key that signs bills', load: async () => (await import('./keys.ts')).keysCommand() },
   { name: 'query', summary: 'read-only SQL on facts and bills', load: async () => (await import('./query.ts')).queryCommand() },
   { name: 'shell', summary: 'an SQL prompt on facts and bills', load: async () => (await import('./shell.ts')).shellCommand() },

@@ -201,7 +201,7 @@ function closeOf(raw: RawClose): CloseConfig {
 }
 
 /** What a tenant spends is nobody else's business: only a loopback address may do without TLS. */
-function isSafeHookUrl(text: string): boolean {
+export function isSafeHookUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { protocol, hostname } = new URL(text);
   return protocol === 'https:' || (protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(hostname));

@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { sageMakerSource } from '../../functions/adapters/model-source-command.ts';
 import { huggingFaceSource, kashiSource, mlflowSource } from '../../functions/adapters/model-source-http.ts';
-import { parseHookEndpoints } from '../../functions/distribution/intake-config.ts';
 import { type AcceptedHook, accept, drain, RETRY_MS, readQueue, replay } from '../../functions/distribution/intake-queue.ts';
 import { applyHook, type TruthOptions } from '../../functions/distribution/intake-truth.ts';
 import { readModel } from '../../functions/distribution/model-registry.ts';
+import { parseModelsFile } from '../../functions/distribution/models-file.ts';
+import { KashiError } from '../../functions/domain/errors.ts';
 import { parseOneYaml } from '../../functions/domain/yaml-config.ts';
 import type { ModelSource } from '../../functions/ports.ts';
 import { Supply } from './supply.ts';
@@ -216,11 +217,12 @@ test('one bad hook holds up no other, and two workers at once do the work once',
   assert.equal((await readModel(store, 'a')).versions.get('v1')?.history.length, 1);
 });
 
-test('model-hooks.yaml says what is wrong with it', () => {
-  const parse = (text: string) =>
-    parseHookEndpoints(parseOneYaml(text, 'model-hooks.yaml'), 'model-hooks.yaml', () => 'a-secret-of-the-registry');
+test('models.yaml says what is wrong with it', () => {
+  const parse = (text: string) => parseModelsFile(parseOneYaml(text, 'models.yaml'), 'models.yaml', () => 'a-secret-of-the-registry');
   const endpoint = (more: string) => `endpoints:\n  - {name: mlflow, signature: mlflow, events: mlflow, secret_file: s, ${more}}`;
-  const [read] = parse(endpoint('source: {kind: mlflow, url: "http://127.0.0.1:5000"}, models: {fraud/Detector: fraud-detector}'));
+  const [read] = parse(
+    endpoint('source: {kind: mlflow, url: "http://127.0.0.1:5000"}, models: {fraud/Detector: fraud-detector}'),
+  ).endpoints;
   assert.deepEqual([read?.name, read?.models], ['mlflow', { 'fraud/Detector': 'fraud-detector' }]);
   for (const [more, why] of [
     ['source: {kind: mlflow}', /where is the truth/],
@@ -230,6 +232,22 @@ test('model-hooks.yaml says what is wrong with it', () => {
     ['source: {kind: mlflow, url: "http://x"}, secret: abc', /unknown key/],
   ] as const)
     assert.throws(() => parse(endpoint(more)), why, more);
+  for (const [text, why] of [
+    ['registry: {url: "registry.hq:5000"}', /not the address/],
+    ['registry: {url: "https://registry.hq", user: edge}', /half of the credentials/],
+    ['gates: {metrics: {accuracy: {min: good}}}', /a decimal as text/],
+    ['gates: {metrics: {accuracy: {}}}', /min and max|fewer/],
+  ] as const)
+    assert.throws(
+      () => parse(text),
+      (error) => error instanceof KashiError && why.test(error.toLines().join(' ')),
+      text,
+    );
+  assert.deepEqual(parse('registry: {url: "ecr://123456789012.eu-west-1"}').registry, {
+    kind: 'ecr',
+    account: '123456789012',
+    region: 'eu-west-1',
+  });
   const twice = endpoint('source: {kind: mlflow, url: "http://x"}').split('\n');
   assert.throws(() => parse([...twice, twice[1]].join('\n')), /named twice/);
 });
