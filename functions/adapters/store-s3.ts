@@ -66,7 +66,8 @@ export function s3Store(options: S3StoreOptions): S3Store {
   async function send(key: string, body: ObjectBody): Promise<'created' | 'exists' | 'conflict'> {
     const sent = body instanceof Uint8Array ? { Body: body, ...(await bytesSums(body)) } : await fileBody(body.file);
     try {
-      await writes.send(new PutObjectCommand({ ...place(key), ...sent, IfNoneMatch: '*' }));
+      const Metadata = { [OWN_SUM]: Buffer.from(sent.ChecksumSHA256, 'base64').toString('hex') };
+      await writes.send(new PutObjectCommand({ ...place(key), ...sent, Metadata, IfNoneMatch: '*' }));
       return 'created';
     } catch (error) {
       if (statusOf(error) === 412) return 'exists';
@@ -193,9 +194,13 @@ function infoOf(key: string, bytes: number | undefined, modified: Date | undefin
   return { key, bytes: bytes ?? 0, lastModifiedMs: second * 1000 + 999 };
 }
 
-/** Null for an object without one, such as one that came in parts. */
-function sha256Of({ ChecksumSHA256: sum, ChecksumType }: HeadObjectOutput): string | null {
-  return sum === undefined || ChecksumType === 'COMPOSITE' ? null : Buffer.from(sum, 'base64').toString('hex');
+/** What a store that keeps no checksums gives back all the same. */
+const OWN_SUM = 'kashi-sha256';
+
+/** Hexadecimal; null for an object that kashi did not write and of which the service kept none. */
+function sha256Of({ ChecksumSHA256: sum, ChecksumType, Metadata }: HeadObjectOutput): string | null {
+  if (sum !== undefined && ChecksumType !== 'COMPOSITE') return Buffer.from(sum, 'base64').toString('hex');
+  return Metadata?.[OWN_SUM] ?? null;
 }
 
 async function bytesSums(bytes: Uint8Array): Promise<{ ContentLength: number; ChecksumSHA256: string }> {

@@ -5,10 +5,11 @@ import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { pythonPackage } from '../support/cache.ts';
+import { pythonPackages } from '../support/cache.ts';
 import { freePort } from '../support/free-port.ts';
 
-export const MOTO = 'moto[server,s3,kms,athena,glue]==5.2.5';
+const MINISTACK = 'ministack==1.5.33';
+const MOTO = 'moto[server,s3,kms,athena,glue]==5.2.5';
 
 export interface Emulator {
   readonly endpoint: string;
@@ -21,16 +22,33 @@ export interface Emulator {
   stop(): Promise<void>;
 }
 
-/** Moto: 412 for a taken key, SHA-256 checksums kept, KMS that really signs. Throws when PyPI or Python cannot be had. */
+/** Moto: 412 for a taken key. Its KMS hashes a digest once more, so keys are tried on MiniStack. */
 export async function startMoto(): Promise<Emulator> {
-  const folder = await pythonPackage(MOTO);
   const port = await freePort();
+  return await start(await packagesOrSkip(MOTO), ['-m', 'moto.server', '-H', '127.0.0.1', '-p', String(port)], port);
+}
+
+/** MiniStack: KMS with digests. */
+export async function startMiniStack(): Promise<Emulator> {
+  const port = await freePort();
+  return await start(await packagesOrSkip(MINISTACK, 'cryptography==50.0.2'), ['-m', 'ministack'], port);
+}
+
+/** Without Python or PyPI the file that asks ends here, with the reason: these suites are optional. */
+async function packagesOrSkip(...requirements: readonly [string, ...string[]]): Promise<string> {
+  try {
+    return await pythonPackages(...requirements);
+  } catch (error) {
+    console.log(`skipped: ${requirements[0]} cannot be had from PyPI: ${(error as Error).message.split('\n')[0]}`);
+    process.exit(0);
+  }
+}
+
+async function start(folder: string, command: readonly string[], port: number): Promise<Emulator> {
   // A file, not a pipe: a test that waits for a command would not read it, and the emulator would wait for the test.
   const log = join(mkdtempSync(join(tmpdir(), 'kashi-emulator-')), 'log');
-  const child = spawn('python3', ['-m', 'moto.server', '-H', '127.0.0.1', '-p', String(port)], {
-    env: { ...process.env, PYTHONPATH: folder },
-    stdio: ['ignore', openSync(log, 'w'), openSync(log, 'a')],
-  });
+  const env = { ...process.env, PYTHONPATH: folder, GATEWAY_PORT: String(port), BIND_HOST: '127.0.0.1', PYTHONDONTWRITEBYTECODE: '1' };
+  const child = spawn('python3', command, { env, cwd: dirname(log), stdio: ['ignore', openSync(log, 'w'), openSync(log, 'a')] });
   return await ready(child, `http://127.0.0.1:${port}`, log);
 }
 

@@ -9,9 +9,9 @@ import { kmsPublicKey, kmsSigner } from '../../functions/adapters/signer-kms.ts'
 import { KashiError } from '../../functions/domain/errors.ts';
 import { json, kashi } from '../cli/run.ts';
 import { signerSuite } from '../ports/signer-suite.ts';
-import { startMoto } from './emulator.ts';
+import { startMiniStack } from './emulator.ts';
 
-const emulator = await startMoto();
+const emulator = await startMiniStack();
 const { client } = emulator;
 const kms = new KMSClient(client);
 after(async () => {

@@ -25,9 +25,9 @@ export async function cached(name: string, make: (folder: string) => Promise<voi
   return folder;
 }
 
-/** A Python program of PyPI, with its dependencies, in a folder of its own; run it with `python3 -m` and PYTHONPATH. */
-export async function pythonPackage(requirement: string): Promise<string> {
-  return await cached(`python/${requirement.replace(/[^\w.-]+/g, '-')}`, async (folder) => {
-    await run('python3', ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--target', folder, requirement]);
+/** Packages of PyPI with their dependencies in a folder of their own, named by the first; run them with `python3 -m` and PYTHONPATH. */
+export async function pythonPackages(...requirements: readonly [string, ...string[]]): Promise<string> {
+  return await cached(`python/${requirements[0].replace(/[^\w.-]+/g, '-')}`, async (folder) => {
+    await run('python3', ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--target', folder, ...requirements]);
   });
 }

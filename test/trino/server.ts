@@ -11,7 +11,7 @@ import { freePort } from '../support/free-port.ts';
 /** The last version that Maven Central has as an archive. It wants Java 24. */
 const VERSION = '476';
 const JAVA = 24;
-const MAVEN = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1';
+const COPY = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy';
 const START_TRIES = 600;
 
 export interface TrinoServer {
@@ -23,7 +23,7 @@ export interface TrinoServer {
 
 /** What is missing on this machine, in words for the reader of a skipped test; null when Trino can be started. */
 export async function missingForTrino(): Promise<string | null> {
-  if ((await javaHome()) === null) return `no Java ${JAVA} or newer: set JAVA_HOME`;
+  if ((await javaHome()) === null) return `no JDK ${JAVA} or newer: set JAVA_HOME`;
   try {
     await installed();
     return null;
@@ -66,15 +66,15 @@ export async function startTrino(): Promise<TrinoServer> {
 /** The server without plugins, and the one plugin that is asked for: half of what the whole archive weighs. */
 async function installed(): Promise<string> {
   const folder = await cached(`trino-${VERSION}`, async (temporary) => {
-    const mvn = async (goal: string, artifact: string, to: string): Promise<void> => {
-      await run('mvn', ['--batch-mode', '--quiet', `${MAVEN}:${goal}`, `-Dartifact=io.trino:${artifact}`, `-DoutputDirectory=${to}`]);
+    const archive = async (artifact: string, name: string): Promise<string> => {
+      await run('mvn', ['--batch-mode', '--quiet', COPY, `-Dartifact=io.trino:${artifact}`, `-DoutputDirectory=${temporary}`]);
+      return join(temporary, name);
     };
-    await mvn('copy', `trino-server-core:${VERSION}:tar.gz`, temporary);
-    const archive = join(temporary, `trino-server-core-${VERSION}.tar.gz`);
-    // By tar itself: plugins share their jars as hard links, which Maven does not unpack.
-    await run('tar', ['-xzf', archive, '-C', temporary]);
-    rmSync(archive);
-    await mvn('unpack', `trino-hive:${VERSION}:zip`, join(temporary, `trino-server-core-${VERSION}`, 'plugin'));
+    const server = await archive(`trino-server-core:${VERSION}:tar.gz`, `trino-server-core-${VERSION}.tar.gz`);
+    await run('tar', ['-xzf', server, '-C', temporary]);
+    const hive = await archive(`trino-hive:${VERSION}:zip`, `trino-hive-${VERSION}.zip`);
+    await run(join((await javaHome()) ?? '', 'bin/jar'), ['-xf', hive], { cwd: join(temporary, `trino-server-core-${VERSION}`, 'plugin') });
+    for (const file of [server, hive]) rmSync(file);
   });
   return join(folder, `trino-server-core-${VERSION}`);
 }
@@ -85,7 +85,7 @@ async function javaHome(): Promise<string | null> {
   if (found !== undefined) return found;
   const usual = existsSync('/usr/lib/jvm') ? readdirSync('/usr/lib/jvm').map((name) => join('/usr/lib/jvm', name)) : [];
   for (const home of [process.env.JAVA_HOME, ...usual]) {
-    if (home === undefined || !existsSync(join(home, 'bin/java'))) continue;
+    if (home === undefined || !existsSync(join(home, 'bin/jar'))) continue;
     const { stderr } = await run(join(home, 'bin/java'), ['-version']);
     if (Number(/version "(\d+)/.exec(stderr)?.[1] ?? 0) >= JAVA) {
       found = home;
