@@ -78,9 +78,12 @@ function generated(): string[] {
 }
 
 async function measureIngest(lines: readonly string[], files: number): Promise<void> {
-  const objects = new Map(
-    Array.from({ length: files }, (_, index) => objectOf(lines, index, files)).map((object) => [object.name, object]),
-  );
+  let opened = 0;
+  const onOpen = (): void => {
+    opened += 1;
+  };
+  const made = Array.from({ length: files }, (_, index) => objectOf(lines, index, files, onOpen));
+  const objects = new Map(made.map((object) => [object.name, object]));
   const { store, counts } = counted(memoryStore());
   const centre = { ...openCentre({ config: join(folder, 'centre', 'kashi.yaml'), warehouse: join(folder, `work-${files}`) }), store };
   const messages = [...objects.keys()].map((name) => ({ id: name, body: announcement(name) }));
@@ -97,18 +100,19 @@ async function measureIngest(lines: readonly string[], files: number): Promise<v
   const requests = Object.entries(counts).map(([name, count]) => `${name} ${(count / files).toFixed(1)}`);
   console.log(
     `  ${String(files).padStart(5)} files: ${committed} rows, ${cpuS.toFixed(1)} s CPU → ${((cpuS / CORES) * MEMORY_GB * million).toFixed(0)} GB-s and ` +
-      `${Math.ceil((files / BATCH) * million)} runs per million rows; requests per object: get raw 2, head raw 1, ${requests.join(', ')}; RSS ${mebibytes(process.memoryUsage().rss)} MiB`,
+      `${Math.ceil((files / BATCH) * million)} runs per million rows; requests per object: raw ${(opened / files).toFixed(1)} and its head, ${requests.join(', ')}; RSS ${mebibytes(process.memoryUsage().rss)} MiB`,
   );
 }
 
-function objectOf(lines: readonly string[], index: number, files: number): LandedObject {
+function objectOf(lines: readonly string[], index: number, files: number, onOpen: () => void): LandedObject {
   const share = Math.ceil(lines.length / files);
   const bytes = Buffer.from(`${lines.slice(index * share, (index + 1) * share).join('\n')}\n`);
   const name = `litellm/edge-east/2026/10/13/${String(index).padStart(6, '0')}.jsonl`;
-  return { name, bytes: bytes.length, lastModifiedMs: Date.UTC(2026, 9, 14), open: () => once(bytes) };
+  return { name, bytes: bytes.length, lastModifiedMs: Date.UTC(2026, 9, 14), open: () => once(bytes, onOpen) };
 }
 
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+async function* once(bytes: Uint8Array, onOpen: () => void): AsyncGenerator<Uint8Array> {
+  onOpen();
   yield bytes;
 }
 

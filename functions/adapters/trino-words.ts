@@ -69,18 +69,33 @@ function argumentsAt(sql: string, start: number): { readonly parts: readonly str
   throw new KashiError('sql_refused', 'a parenthesis is not closed', { found: sql.slice(start - 1, start + 80) });
 }
 
-/** First words of statements that only read; these engines take one statement at a time. */
-const READING = /^(?:select|with|values|table|show|describe|explain(?!\s+analyze)|\()/i;
+/** First words of statements that only read (EXPLAIN ANALYZE runs what it explains); these engines take one statement at a time. */
+const READING = /^(?:select|with|values|table|show|describe|explain(?![\s\S]*\banalyze\b)|\()/i;
 
 /** The statement without comments around it and without its semicolon. Errors: KashiError sql_refused for anything that may write. */
 export function oneReadingStatement(sql: string): string {
-  const begin = sql.replace(/^(?:\s+|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*/, '');
-  const bare = begin.replace(/(?:\s*;)?(?:\s+|--[^\n]*(?:\n|$))*$/, '');
+  const bare = withoutEdges(sql);
   if (READING.test(bare)) return bare;
   throw new KashiError('sql_refused', 'only one reading statement is answered', {
     allowed: 'one SELECT, WITH … SELECT, DESCRIBE, SHOW or EXPLAIN',
     found: bare === '' ? 'no statement' : bare.slice(0, 80),
   });
+}
+
+/** From the first sign that is no blank or comment to the last one that is no semicolon either. */
+function withoutEdges(sql: string): string {
+  let [first, last] = [-1, 0];
+  for (let at = 0; at < sql.length; ) {
+    const quiet = quietEnd(sql, at);
+    const next = quiet > at ? quiet : at + 1;
+    const isComment = quiet > at && sql[at] !== "'" && sql[at] !== '"';
+    if (!isComment && !/^[\s;]$/.test(sql.slice(at, next))) {
+      if (first < 0) first = at;
+      last = next;
+    }
+    at = next;
+  }
+  return first < 0 ? '' : sql.slice(first, last);
 }
 
 /** A value as the SQL text that means it. */

@@ -94,9 +94,10 @@ function resultOf({ columns, rows }: TrinoAnswer): QueryResult {
   return { columns: types, rows: rows.map((row) => row.map((cell, index) => cellText(cell, types[index]?.type ?? ''))) };
 }
 
-/** As the embedded engine names it. Example: 'timestamp(3)' → TIMESTAMP, 'decimal(38,2)' → DECIMAL(38,2). */
+/** As the embedded engine names it. Example: 'timestamp(3)' → TIMESTAMP_MS, 'decimal(38, 2)' → DECIMAL(38,2). */
 export function typeName(type: string): string {
   return type
+    .replace(/^timestamp(\(3\))?$/, 'timestamp_ms')
     .replace(/^(timestamp|varchar|char)\(\d+\)$/, '$1')
     .replaceAll(' ', '')
     .toUpperCase();
@@ -106,7 +107,7 @@ export function typeName(type: string): string {
 export function cellText(cell: unknown, type: string): string | null {
   if (cell === null || cell === undefined) return null;
   if (typeof cell === 'object') return JSON.stringify(cell);
-  return type === 'TIMESTAMP'
+  return type.startsWith('TIMESTAMP')
     ? String(cell).replace(/\.(\d*?)0*$/, (_, digits: string) => (digits === '' ? '' : `.${digits}`))
     : String(cell);
 }

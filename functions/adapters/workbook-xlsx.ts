@@ -20,14 +20,16 @@ const FORMATS: Readonly<Record<NumberFormat, string>> = {
 };
 
 const INK = '1F2A37';
+const HEAD: CellStyle = {
+  font: { size: 10, bold: true, color: { rgb: 'FFFFFF' } },
+  fill: { type: 'pattern', pattern: 'solid', fgColor: { rgb: '2F5597' } },
+  alignment: { vertical: 'center', wrapText: true },
+};
 const STYLES: Readonly<Record<PlanStyle, CellStyle>> = {
   plain: { font: { size: 10 }, alignment: { vertical: 'top' } },
   title: { font: { size: 16, bold: true, color: { rgb: INK } } },
-  head: {
-    font: { size: 10, bold: true, color: { rgb: 'FFFFFF' } },
-    fill: { type: 'pattern', pattern: 'solid', fgColor: { rgb: '2F5597' } },
-    alignment: { vertical: 'center', wrapText: true },
-  },
+  head: HEAD,
+  numberHead: { ...HEAD, alignment: { ...HEAD.alignment, horizontal: 'right' } },
   total: {
     font: { size: 11, bold: true },
     fill: { type: 'pattern', pattern: 'solid', fgColor: { rgb: 'E8EEF7' } },

@@ -1,6 +1,7 @@
 /** Statements of a month as files: one of the centre and one of each tenant. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { KashiError } from '../domain/errors.ts';
 import type { Language } from '../domain/wording.ts';
 import { type Words, wordsOf } from '../statements/line-text.ts';
 import { type Statement, type StatementSource, statementOf, tenantsOf } from '../statements/statement.ts';
@@ -36,11 +37,18 @@ interface StatementFiles {
   readonly tenant: string | null;
 }
 
-/** Writes the centre's and every tenant's statement, or one tenant's only; returns the paths. */
+/** Writes the centre's and every tenant's statement, or one tenant's only; returns the paths. Errors: KashiError not_found for a tenant without a bill. */
 export async function writeStatements(source: StatementSource, { format, language, directory, tenant }: StatementFiles): Promise<string[]> {
   const words = wordsOf(language);
+  const known = tenantsOf(source);
+  if (tenant !== null && !known.includes(tenant))
+    throw new KashiError('not_found', 'nothing was charged to this tenant', {
+      where: `--tenant ${tenant}, ${source.period}`,
+      allowed: 'a tenant with a bill in the month',
+      hint: `kashi bill ${source.period}`,
+    });
   const files: string[] = [];
-  for (const of of tenant === null ? [null, ...tenantsOf(source)] : [tenant]) {
+  for (const of of tenant === null ? [null, ...known] : [tenant]) {
     const statement = statementOf(source, of);
     const stem = statement.state === 'bill' ? 'statement' : 'estimate';
     const file = join(directory, `${stem}${of === null ? '' : `-${fileStem(of)}`}.${language}.${format}`);

@@ -26,12 +26,9 @@ export interface ReportWording {
   readonly part: Readonly<Record<string, string>>;
   readonly advice: Readonly<Record<string, string>>;
   readonly saving: string;
-  readonly remedy: string;
   readonly basis: Readonly<Record<'cost' | 'list_price' | 'price', string>>;
-  readonly tenant: string;
   readonly pool: string;
   readonly model: string;
-  readonly adjustment: string;
   readonly gpuHours: string;
   readonly release: string;
   readonly site: string;
@@ -91,12 +88,9 @@ const EN: ReportWording = {
   },
   advice: {},
   saving: 'At most',
-  remedy: 'What helps',
   basis: { cost: 'at cost', list_price: 'at list price', price: 'at price' },
-  tenant: 'Tenant',
   pool: 'Pool',
   model: 'Model',
-  adjustment: 'Adjustment',
   gpuHours: 'GPU-hours',
   release: 'Release',
   site: 'Site',
@@ -156,12 +150,9 @@ const ZH: ReportWording = {
     reserved_idle: '已预留但未占用',
   },
   saving: '最多节省',
-  remedy: '改进办法',
   basis: { cost: '按成本', list_price: '按标价', price: '按价格' },
-  tenant: '租户',
   pool: '资源池',
   model: '模型',
-  adjustment: '调整',
   gpuHours: '卡时',
   release: '版本',
   site: '站点',

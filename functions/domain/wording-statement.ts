@@ -28,7 +28,6 @@ export interface StatementWording {
   readonly stateText: Readonly<Record<'bill' | 'estimate', string>>;
   readonly records: string;
   readonly listAmount: string;
-  readonly adjustmentEffect: string;
   readonly credits: string;
   readonly corrections: string;
   readonly issuedAmount: string;
@@ -41,7 +40,6 @@ export interface StatementWording {
   readonly page: (page: string, pages: string) => string;
   readonly correctedPeriod: string;
   readonly correctedLine: string;
-  readonly cause: string;
   readonly causeText: Readonly<Record<string, string>>;
   readonly partText: Readonly<Record<string, string>>;
   readonly freeAllowance: string;
@@ -79,10 +77,8 @@ export interface StatementWording {
   readonly scan: string;
   readonly noProof: string;
   readonly correctedIn: (period: string, total: string, lines: string) => string;
-  readonly linesCharged: (lines: string) => string;
   /** A column of digits that a spreadsheet number cannot keep. */
   readonly asText: (name: string) => string;
-  readonly none: string;
   readonly other: string;
   readonly rounding: string;
 }
@@ -113,7 +109,6 @@ const EN: StatementWording = {
   stateText: { bill: 'bill', estimate: 'ESTIMATE, not a bill' },
   records: 'Records',
   listAmount: 'At list price',
-  adjustmentEffect: 'HFU/MFU adjustment',
   credits: 'Credits for faults',
   corrections: 'Corrections of earlier months',
   issuedAmount: 'As stated',
@@ -127,7 +122,6 @@ const EN: StatementWording = {
   page: (page, pages) => `Page ${page} of ${pages}`,
   correctedPeriod: 'Corrected month',
   correctedLine: 'Corrected line',
-  cause: 'Cause',
   causeText: { late: 'late data', reparse: 'read anew', rerate: 'new price', capacity_fix: 'capacity mended', tenant_fix: 'tenant mended' },
   partText: { difference: 'difference', reversal: 'reversal', restatement: 'restatement' },
   freeAllowance: 'free allowance',
@@ -192,9 +186,7 @@ const EN: StatementWording = {
   scan: 'The code holds the period, the hash of the bill and the signing key: compare them with a bill that you verified.',
   noProof: 'Nothing is signed before the month is closed.',
   correctedIn: (period, total, lines) => `Corrected in ${period} by ${total} (${lines} lines)`,
-  linesCharged: (lines) => `${lines} charge lines`,
   asText: (name) => `${name} (all digits)`,
-  none: 'none',
   other: 'others',
   rounding: 'Rounding',
 };
@@ -225,7 +217,6 @@ const ZH: StatementWording = {
   stateText: { bill: '账单', estimate: '暂估，非账单' },
   records: '记录数',
   listAmount: '按标价',
-  adjustmentEffect: '利用率惩罚/奖励',
   credits: '故障返还',
   corrections: '以前账期更正',
   issuedAmount: '账单金额',
@@ -239,7 +230,6 @@ const ZH: StatementWording = {
   page: (page, pages) => `第 ${page} 页，共 ${pages} 页`,
   correctedPeriod: '被更正账期',
   correctedLine: '被更正明细行',
-  cause: '原因',
   causeText: { late: '数据迟到', reparse: '重新解析', rerate: '价格变更', capacity_fix: '容量修正', tenant_fix: '租户归属修正' },
   partText: { difference: '差额', reversal: '冲销', restatement: '重列' },
   freeAllowance: '免费额度',
@@ -304,9 +294,7 @@ const ZH: StatementWording = {
   scan: '二维码含账期、账单哈希与签名密钥，可与已验证的账单比对。',
   noProof: '结账之前没有签名。',
   correctedIn: (period, total, lines) => `在 ${period} 更正 ${total}（${lines} 行）`,
-  linesCharged: (lines) => `共 ${lines} 行明细`,
   asText: (name) => `${name}（全部数字）`,
-  none: '无',
   other: '其他',
   rounding: '舍入',
 };

@@ -1,6 +1,6 @@
 /** A spreadsheet workbook as plain data: decided first, written by an adapter. */
 
-export type CellStyle = 'plain' | 'title' | 'head' | 'total' | 'note' | 'warning' | 'section';
+export type CellStyle = 'plain' | 'title' | 'head' | 'numberHead' | 'total' | 'note' | 'warning' | 'section';
 export type NumberFormat = 'money' | 'quantity' | 'price' | 'factor' | 'ratio' | 'count';
 
 /** Numbers are decimal texts: a spreadsheet keeps 15 digits of them. A formula has no leading '='; `result` is what it gives, for readers that do not compute. */

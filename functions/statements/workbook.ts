@@ -1,13 +1,21 @@
 /** A statement as a workbook: a summary, the lines with formulas that recompute them, and the evidence. */
 import type { BillLine } from '../billing/bill-document.ts';
 import { Rational } from '../domain/money.ts';
-import { type CellPlan, columnName, fitsDouble, type NumberFormat, type SheetPlan, type WorkbookPlan } from '../domain/workbook.ts';
+import {
+  type CellPlan,
+  type CellStyle,
+  columnName,
+  fitsDouble,
+  type NumberFormat,
+  type SheetPlan,
+  type WorkbookPlan,
+} from '../domain/workbook.ts';
 import { evidenceSections } from './evidence-sections.ts';
 import { lineText, type Words } from './line-text.ts';
 import type { Statement } from './statement.ts';
 import { bridgeOf } from './summary.ts';
 
-const text = (value: string, style: 'plain' | 'title' | 'head' | 'total' | 'note' | 'warning' | 'section' = 'plain'): CellPlan => ({
+const text = (value: string, style: CellStyle = 'plain'): CellPlan => ({
   text: value,
   style,
 });
@@ -48,6 +56,8 @@ function headRows(statement: Statement, words: Words): CellPlan[][] {
 }
 
 const COLUMNS = { tenant: 0, kind: 2, quantity: 6, list: 8, factor: 9, unit: 10, amount: 11, stated: 12, difference: 13 } as const;
+/** Quantity, prices and amounts; HFU, MFU and coverage. */
+const NUMBER_COLUMNS: ReadonlySet<number> = new Set([6, 8, 9, 10, 11, 12, 13, 15, 16, 17]);
 const HEAD_ROWS = 4;
 
 function linesSheet(statement: Statement, words: Words): Omit<SheetPlan, 'name' | 'banner'> {
@@ -95,7 +105,7 @@ function linesSheet(statement: Statement, words: Words): Omit<SheetPlan, 'name' 
     rows: [
       ...headRows(statement, words),
       [...totals, total(COLUMNS.amount, statement.total), total(COLUMNS.stated, statement.total), total(COLUMNS.difference, '0')],
-      heads.map((head) => text(head, 'head')),
+      heads.map((head, column) => text(head, NUMBER_COLUMNS.has(column) ? 'numberHead' : 'head')),
       ...lines.map(({ tenant_id, line }, index) => lineRow(tenant_id, line, HEAD_ROWS + 1 + index, words)),
     ],
   };
@@ -163,7 +173,7 @@ function summarySheet(statement: Statement, words: Words, linesName: string): Om
       [text(`${own.period} ${statement.period} (${statement.timeZone})`), text(statement.currency)],
       [],
       [text(own.byTenant, 'section'), text('', 'section'), text('', 'section')],
-      [text(base.tenant, 'head'), text(base.amount, 'head'), text(own.lines, 'head'), text('', 'head')],
+      [text(base.tenant, 'head'), text(base.amount, 'numberHead'), text(own.lines, 'numberHead'), text('', 'head')],
       ...statement.bills.map((bill, index): CellPlan[] => {
         const mine = `EXACT(${range(COLUMNS.tenant)},$A$${7 + index})`;
         return [
@@ -199,11 +209,11 @@ function summarySheet(statement: Statement, words: Words, linesName: string): Om
 }
 
 function evidenceSheet(statement: Statement, words: Words): Omit<SheetPlan, 'name' | 'banner'> {
-  const rows = evidenceSections(statement, words).flatMap(({ title, head, rows: its }): CellPlan[][] => [
+  const rows = evidenceSections(statement, words).flatMap(({ key, title, head, rows: its }): CellPlan[][] => [
     [text(title, 'section'), ...head.slice(1).map(() => text('', 'section'))],
-    ...(head.length > 1 ? [head.map((cell) => text(cell, 'head'))] : []),
+    ...(key !== 'proof' ? [head.map((cell) => text(cell, 'head'))] : []),
     ...its.map((row) => row.map((cell) => text(cell))),
     [],
   ]);
-  return { widths: [34, 44, 18, 22, 22, 18, 18, 40], rows: [...headRows(statement, words), [], ...rows] };
+  return { widths: [34, 44, 18, 22, 22, 18, 32, 40], rows: [...headRows(statement, words), [], ...rows] };
 }

@@ -5,11 +5,13 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { artifactFiles } from '../../functions/adapters/artifact-files.ts';
 import { MemoryRegistry } from '../../functions/adapters/registry-memory.ts';
 import { verifyAttestation } from '../../functions/distribution/attest.ts';
 import { blobsOf, copyImage } from '../../functions/distribution/copy-image.ts';
 import { planLayers } from '../../functions/distribution/image.ts';
 import { releasesOf } from '../../functions/distribution/release-log.ts';
+import { tarOf } from '../../functions/distribution/tar.ts';
 import { KashiError } from '../../functions/domain/errors.ts';
 import type { ImageManifest } from '../../functions/domain/oci.ts';
 import { type Files, recipeOf, Supply, testSigner } from './supply.ts';
@@ -78,6 +80,21 @@ test('the same files in another folder, at another time, written in another orde
   assert.equal(again.release.image_digest, first.release.image_digest);
   assert.notEqual(again.layoutFolder, first.layoutFolder);
   assert.equal((await releasesOf(supply.store, 'llama3-8b-sft')).length, 1, 'one release');
+});
+
+test('the order in which files are listed is not the order in which they are packed', async (t) => {
+  const supply = new Supply(t);
+  const files = artifactFiles(supply.write({ ...MODEL, 'tokenizer/merges.txt': 'a b\n' }));
+  const titles = (listed: typeof files) => planLayers({ modelFiles: listed, serverFiles: [] }).map(({ title }) => title);
+  const reversed = [...files].reverse();
+  assert.notDeepEqual(reversed, files);
+  assert.deepEqual(titles(reversed), titles(files));
+  const packed = async (listed: typeof files): Promise<string> => {
+    const hash = createHash('sha256');
+    for await (const piece of tarOf(listed)) hash.update(piece);
+    return hash.digest('hex');
+  };
+  assert.equal(await packed(reversed), await packed(files));
 });
 
 test('another byte of the inputs is another digest, which the same version cannot have', async (t) => {

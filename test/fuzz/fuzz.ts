@@ -27,6 +27,8 @@ Exit code: 0 nothing found, 1 something found, 2 wrong arguments.
 
 /** No case takes a second; a process that stays this long with one hangs. */
 const HANG_MS = 30_000;
+/** Until its first object: a process starts late on a machine that is full, and no input is to blame. */
+const START_MS = 300_000;
 const HEAP_MIB = 256;
 /** A failing input of at most so many bytes is printed too, for a machine whose disk is gone afterwards. */
 const PRINTED_BYTES = 4096;
@@ -91,7 +93,7 @@ function watch(child: ChildProcess, folder: string): NodeJS.Timeout {
       // Nothing is noted yet.
     }
     if (now !== last) [last, sinceMs] = [now, performance.now()];
-    else if (performance.now() - sinceMs > HANG_MS) child.kill('SIGKILL');
+    else if (performance.now() - sinceMs > (last === '' ? START_MS : HANG_MS)) child.kill('SIGKILL');
   }, 1000);
 }
 
@@ -155,7 +157,7 @@ function died(source: string, seed: number, folder: string, broke: string): Outc
     const { sample, bytes } = notedCase(folder);
     return stored(source, sample, broke, seed, bytes);
   } catch {
-    return { broke: `${broke} (before its first object)`, folder: 'no input', bytes: new Uint8Array(0) };
+    return { broke: `${broke} (before its first object, within ${START_MS / 1000} s)`, folder: 'no input', bytes: new Uint8Array(0) };
   }
 }
 

@@ -22,6 +22,8 @@ export interface Synthesised {
   readonly stacks: Stacks;
   /** Logical id → resource, of all stacks. */
   readonly resources: ReadonlyMap<string, Resource>;
+  /** Resources of the stack kashi-<stage>-storage alone. */
+  readonly storage: readonly Resource[];
   readonly findings: readonly Finding[];
 }
 
@@ -42,7 +44,8 @@ export function synthesise(stage: string, alter: (app: App) => void = () => {}):
     alter(app);
     const assembly = synth(app);
     const resources = assembly?.stacks.flatMap(({ template }) => Object.entries(template.Resources as Record<string, Resource>)) ?? [];
-    return { stacks, resources: new Map(resources), findings: findingsOf(outdir) };
+    const storage = assembly?.getStackByName(stacks.storage.stackName).template.Resources as Record<string, Resource> | undefined;
+    return { stacks, resources: new Map(resources), storage: Object.values(storage ?? {}), findings: findingsOf(outdir) };
   } finally {
     rmSync(outdir, { recursive: true, force: true });
   }

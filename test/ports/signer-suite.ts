@@ -6,8 +6,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { keyIdOf, openRecord, signRecord } from '../../functions/ledger/signed.ts';
 import { KashiError } from '../../functions/domain/errors.ts';
+import { keyIdOf, openRecord, signRecord } from '../../functions/ledger/signed.ts';
 import type { Signer } from '../../functions/ports.ts';
 
 const isCorrupt = (error: unknown): boolean => error instanceof KashiError && error.code === 'store_corrupt';

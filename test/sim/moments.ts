@@ -3,12 +3,14 @@ import type { Log } from './life.ts';
 import type { Mutation } from './mutation.ts';
 import { napOf } from './naps.ts';
 import { rotationOf } from './rotations.ts';
+import { HOUR_MS } from './world.ts';
 
 /** The history in which it happens at this call, from 1; `reached`: there was such a call. */
 export type Moment = (call: number, mutation: Mutation, log: Log) => Promise<{ violation: string | null; reached: boolean }>;
 
 export const MOMENTS: Readonly<Record<string, Moment>> = {
   'a worker sleeps nine days': napOf('worker'),
+  'a worker sleeps for an hour': napOf('worker', HOUR_MS),
   'a compactor sleeps nine days': napOf('compactor'),
   'a closer sleeps nine days': napOf('closer'),
   'a log is rotated': rotationOf(0, 1),

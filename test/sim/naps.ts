@@ -8,23 +8,23 @@ import { type Log, must, tellLife } from './life.ts';
 import type { Moment } from './moments.ts';
 import type { Mutation } from './mutation.ts';
 import type { UsageLine } from './rows.ts';
-import { DAY_MS, DECIDING, HOUR_MS } from './world.ts';
+import { DAY_MS, DECIDING } from './world.ts';
 
 const NAP_MS = 9 * DAY_MS;
 const WORK = { worker, compactor, closer };
 type Sleeper = keyof typeof WORK;
 
 /** `call`: from 1. `reached` is false when the sleeper makes fewer calls; at a call that decides nobody sleeps. */
-export function napOf(who: Sleeper): Moment {
+export function napOf(who: Sleeper, napMs: number = NAP_MS): Moment {
   return async (call: number, mutation: Mutation, log: Log) => {
     let calls = 0;
     const violation = await tellLife(
-      (centre) => live(centre, who),
+      (centre) => live(centre, who, napMs),
       (world) => {
         world.nap = (process, operation, key) => {
           if (!process.name.startsWith(`sleepy ${who}`)) return null;
           calls += 1;
-          return calls !== call || (operation === 'put' && DECIDING.test(key)) ? null : NAP_MS;
+          return calls !== call || (operation === 'put' && DECIDING.test(key)) ? null : napMs;
         };
       },
       mutation,
@@ -34,7 +34,7 @@ export function napOf(who: Sleeper): Moment {
   };
 }
 
-async function live(centre: Centre, who: Sleeper): Promise<void> {
+async function live(centre: Centre, who: Sleeper, napMs: number): Promise<void> {
   const { world } = centre;
   const line = (u: number, at: number): UsageLine => ({ u, id: `id${u}`, at, t: 'alpha', n: 100 + u });
   const march = (day: number): number => Date.UTC(2026, 2, day, 7);
@@ -58,9 +58,9 @@ async function live(centre: Centre, who: Sleeper): Promise<void> {
   if (who === 'worker') land('gw/5.jsonl', [line(5, march(5)), line(6, Date.UTC(2026, 3, 1))], 1);
   const sleeper = world.start(world.newName(`sleepy ${who} `), (process) => WORK[who](centre, process));
   // Others go on, and do not do his work for him.
-  await world.sleep(HOUR_MS);
+  await world.sleep(napMs / 200);
   if (who === 'closer') await must(centre, 'compactor', (process) => compactor(centre, process));
-  await world.sleep(NAP_MS - DAY_MS);
+  await world.sleep((napMs * 8) / 9);
   await must(centre, 'collector', (process) => collector(centre, process));
   await sleeper.ending;
 

@@ -1,7 +1,9 @@
 /** What was counted last, between markers in README.md. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { machineLine, recordSection } from '../../bench/record.ts';
 import { howItShowed, type MutantResult, momentsText } from './mutant-run.ts';
+import { MUTANTS } from './mutants.ts';
 import type { Outcome } from './processes.ts';
 import { grouped } from './progress.ts';
 
@@ -26,17 +28,30 @@ export function recordMutants(results: readonly MutantResult[], seeds: number, u
   const cell = (text: string): string => text.replaceAll('|', '\\|').slice(0, 140);
   const rows = results.map((result) => {
     const { mutant, outcome } = result;
-    const end = howItShowed(result) || (mutant.coveredBy === undefined ? '**alive**' : `covered: ${mutant.coveredBy}`);
+    const alive = mutant.rare === undefined ? '**alive**' : `rare: ${mutant.rare}`;
+    const end = howItShowed(result) || (mutant.coveredBy === undefined ? alive : `covered: ${mutant.coveredBy}`);
     return (
       `| ${cell(mutant.removed)} (\`${mutant.name}\`) | ${grouped(outcome.violations)} of ${grouped(outcome.seeds)} | ${momentsText(result)} | ` +
       `${cell(end)} | ${mutant.seenBy === undefined ? '' : `\`${mutant.seenBy}\``} |`
     );
   });
+  const known = new Map(standingRows().map((row) => [nameIn(row), row]));
+  for (const row of rows) known.set(nameIn(row), row);
   recordSection(README, 'mutants', [
-    `${machineLine()} ${grouped(seeds)} seeds each${untilKilled ? ', until the first kill' : ''}.`,
+    `${machineLine()} Last run: ${results.length === 1 ? nameIn(rows[0]!) : 'all'}, ${grouped(seeds)} seeds${untilKilled ? ' until the first kill' : ' each'}.`,
     '',
     '| Taken away | Seeds that see it | Moments | How it showed first, or what covers it | Test that sees it alone |',
     '|---|--:|--:|---|---|',
-    ...rows,
+    ...MUTANTS.flatMap(({ name }) => known.get(name) ?? []),
   ]);
+}
+
+/** Rows that were recorded before: one mutant may be tried again with more seeds. */
+function standingRows(): string[] {
+  const [, section = ''] = readFileSync(README, 'utf8').split(/<!-- mutants:(?:begin|end) -->/);
+  return section.split('\n').filter((line) => line.startsWith('| ') && nameIn(line) !== '');
+}
+
+function nameIn(row: string): string {
+  return /\(`([^`]+)`\) \|/.exec(row)?.[1] ?? '';
 }

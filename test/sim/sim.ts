@@ -19,7 +19,8 @@ loses answers, stalls and kills them. Every write is held to the invariants, and
   npm run sim -- --seed 93                   one seed, with everything that happens in it
   npm run sim -- --mutants                   each guard taken away in turn: every mutant must be killed, or is covered by a named guard
   npm run sim -- --mutants --until-killed    the same, each only until it is dead
-  npm run sim -- --mutant NAME [--seed N]    one mutant; with a seed, everything that happens in it
+  npm run sim -- --mutants --mutant NAME     only this one
+  npm run sim -- --mutant NAME --seed N      one seed of it, with everything that happens
   npm run sim -- --crash-points              a stop at every call of one history, and at pairs of calls
   npm run sim -- --crash-point NAME          one named point, with everything that happens
   npm run sim -- --moment NAME --call N      one thing at one call: somebody sleeps for nine days, a log is rotated
@@ -159,7 +160,7 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  if (chosen.mutants) return await runMutants({ from, seeds, jobs, untilKilled: chosen['until-killed'], record });
+  if (chosen.mutants) return await runMutants({ only: mutant, from, seeds, jobs, untilKilled: chosen['until-killed'], record });
   if (chosen.point !== null || chosen['crash-points']) return await crashPoints(chosen.point, chosen.pairs, record);
   if (chosen.moment !== undefined) return await tellMoment(chosen.moment, chosen.call, mutant);
   if (chosen.seed !== null) return await replay(chosen.seed, mutant);

@@ -4,6 +4,7 @@
  */
 import { readAdjustments } from '../../functions/close/adjustments.ts';
 import { readChain } from '../../functions/close/statement.ts';
+import { seenKey } from '../../functions/ledger/keys.ts';
 import { newestSnapshot, snapshotCommits } from '../../functions/ledger/snapshot.ts';
 import { closer, collector, compactor, reader, reconciler, reparseObject, sealer, watcher, worker } from './actors.ts';
 import { Centre } from './centre.ts';
@@ -110,9 +111,17 @@ async function ingested(centre: Centre): Promise<void> {
     if (queue.length === 0) break;
     await world.sleep(HOUR_MS);
   }
-  await step(centre, 'watcher', (process) => watcher(centre, process, null));
+  // A pass of the watcher notes what failed and ends; the next one tries again.
+  for (let left = PATIENCE; left > 0 && !logsAreNoted(centre); left -= 1) {
+    await step(centre, 'watcher', (process) => watcher(centre, process, null));
+    await world.sleep(HOUR_MS);
+  }
   await step(centre, 'reconciler', (process) => reconciler(centre, process));
   if (queue.length > 0) throw new Violation('a message is never done with');
+}
+
+function logsAreNoted({ world, landing }: Centre): boolean {
+  return landing.files(async () => {}).every((file) => world.disk.get(seenKey(file)) !== null);
 }
 
 async function step({ world }: Centre, name: string, act: (process: SimProcess) => Promise<unknown>): Promise<void> {

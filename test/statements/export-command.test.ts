@@ -44,6 +44,14 @@ test('a closed month gives statements that carry its hash; CSV comes with the ta
   assert.ok(!csv.some((name) => name.startsWith('estimate')));
 });
 
+test('a tenant without a bill is an error, not an empty statement', () => {
+  const { code, stderr } = kashi(['export', '2025-10', '--format', 'pdf', '--tenant', 'nobody', '--output', 'none'], {
+    cwd: living.directory,
+  });
+  assert.equal(code, 2);
+  assert.ok(stderr.includes('nobody') && !existsSync(join(living.directory, 'none')), stderr);
+});
+
 test('a format, language or version that there is none of is refused with those that there are', () => {
   for (const [option, value, allowed] of [
     ['--format', 'docx', 'pdf'],
