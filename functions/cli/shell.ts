@@ -9,6 +9,7 @@ import { prepare, resultTable, run as runStatement } from './query.ts';
 import { jsonRows } from './query-format.ts';
 import { type Session, withSession } from './session.ts';
 import { openCentre } from './wiring.ts';
+import { openHistory } from './wiring-shell.ts';
 
 export function shellCommand(): Command {
   return withCentreOptions(
@@ -18,7 +19,7 @@ export function shellCommand(): Command {
   )
     .addHelpText(
       'after',
-      '\nInside: .views lists the views, .help helps, .quit leaves. Tab completes names.\nExamples:\n  kashi shell\n  kashi shell < monthly.sql          answers each statement; exit code 2 when one failed\n  kashi shell --json < monthly.sql   one JSON document a line: the rows of a statement, or its error',
+      '\nInside: .views lists the views, .help helps, .quit leaves. Tab completes names; what was typed is there the next time\n(in ~/.local/state/kashi/shell-history, or below $XDG_STATE_HOME).\nExamples:\n  kashi shell\n  kashi shell < monthly.sql          answers each statement; exit code 2 when one failed\n  kashi shell --json < monthly.sql   one JSON document a line: the rows of a statement, or its error',
     )
     .action(async (options: CommonOptions & { readonly period?: string }) => {
       await withSession(openCentre(options), options.period ?? null, (session) => converse(session, options.json === true));
@@ -38,14 +39,17 @@ async function converse(session: Session, json: boolean): Promise<void> {
     return [[...new Set([...names, '.views', '.help', '.quit'])].filter((name) => name.startsWith(word)).sort(), word];
   };
   const terminal = process.stdin.isTTY === true;
+  const history = terminal ? openHistory() : null;
   const lines = createInterface({
     input: process.stdin,
     output: process.stdout,
     terminal,
     completer: complete,
+    history: [...(history?.lines ?? [])],
     historySize: 1000,
     prompt: 'kashi> ',
   });
+  lines.on('history', ([newest]: readonly string[]) => history?.add(newest ?? ''));
   if (terminal)
     process.stdout.write(`Snapshot ${session.snapshot.n}, periods ${session.periods.map(({ period }) => period).join(' ')}. ${HELP}\n`);
   let pending = '';
