@@ -188,6 +188,17 @@ describe('sql', () => {
   }
 });
 
+test('the queries that analysts copy are in the subset too', () => {
+  const queries = [...readFileSync(join(ROOT, 'sql', 'QUESTIONS.md'), 'utf8').matchAll(/^```sql\n([\s\S]*?)^```$/gm)].map(
+    ([, sql = '']) => sql,
+  );
+  assert.equal(queries.length, 20);
+  for (const sql of queries) {
+    for (const [pattern, why] of FORBIDDEN) assert.doesNotMatch(bare(sql), pattern, why);
+    assert.doesNotMatch(sql, /\bdiv_half_up\b/, 'a word that Trino does not have by itself');
+  }
+});
+
 test('the forbidden words are found where they are', () => {
   for (const sql of [
     'select 1::int',

@@ -1,7 +1,7 @@
 /** The README's first command, run as a person runs it: prints a bill that equals what was planted, and the lines the README explains. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -54,6 +54,18 @@ describe('kashi demo', () => {
     assert.equal(printed.match(/ equal$/gm)?.length, document.bills.length);
     assert.doesNotMatch(printed, /DIFFERENT/);
     assert.match(printed, new RegExp(`Total ${document.total.replace(/(\d)(\d{3}\.)/, '$1,$2').replaceAll('.', '\\.')} CNY`));
+  });
+
+  test('its YAML names schemas that lie beside it', () => {
+    const files = readdirSync(directory).filter((name) => name.endsWith('.yaml'));
+    assert.equal(files.length, 5);
+    for (const file of files) {
+      const schema = /^# yaml-language-server: \$schema=\.\/(schemas\/[\w-]+\.schema\.json)\n/.exec(
+        readFileSync(join(directory, file), 'utf8'),
+      )?.[1];
+      assert.ok(schema !== undefined, file);
+      JSON.parse(readFileSync(join(directory, schema), 'utf8'));
+    }
   });
 
   test('equals the planted bill line by line', () => {

@@ -10,6 +10,7 @@ import { billLines, rate } from './bill.ts';
 import { closeCentre } from './close.ts';
 import { languageOf, writeClosedFiles } from './export.ts';
 import { ingestInto } from './ingest.ts';
+import { initialise, schemaFiles } from './init.ts';
 import { EXIT, grouped, groupedDecimal, printJson, printLines, progressBar, tableLines } from './output.ts';
 import { type ClosedMonth, readClosed } from './proof.ts';
 import { withSession } from './session.ts';
@@ -57,6 +58,7 @@ async function runDemo(directory: string, quiet: boolean): Promise<DemoOutcome> 
   const say = (lines: readonly string[]): void => (quiet ? undefined : printLines(lines));
   const preset = presetOptions('demo');
   const generated = await generateCentre(preset, openFileSink(directory), progressBar(quiet, systemClock.now));
+  initialise(directory, schemaFiles());
   say([`1. Generated ${generated.files} log files with ${grouped(generated.rows)} rows in ${join(directory, 'landing')}`]);
 
   const { period } = generated.expected;

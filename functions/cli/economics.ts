@@ -32,7 +32,7 @@ export function economicsCommand(): Command {
   )
     .addHelpText(
       'after',
-      '\nTokens whose record names no image belong to the image that was live at the site then. What no version earned is listed too: the sum is\nthat of the bills. Training jobs are those that releases name; build jobs are called build-<model>-<version>.\n\nExit code 1: income and bills differ. Exit code 3: tokens were billed for an image that was not live.',
+      '\nExamples:\n  kashi economics\n  kashi economics chat:v2.1.0 --period 2026-10\n\nTokens whose record names no image belong to the image that was live at the site then. What no version earned is listed too: the sum is\nthat of the bills. Training jobs are those that releases name; build jobs are called build-<model>-<version>.\n\nExit code 1: income and bills differ. Exit code 3: tokens were billed for an image that was not live.',
     )
     .action(async (name: string | undefined, options: EconomicsOptions) => {
       const centre = openCentre(options);

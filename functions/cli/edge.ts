@@ -18,8 +18,14 @@ interface AgentOptions {
 
 const MAX_MESSAGE_BYTES = 256 * 1024;
 
+const EXAMPLES = `
+Examples:
+  kashi edge init agent-key.pem           once; headquarters gets the public half
+  kashi edge agent --file agent.yaml      all the time`;
+
 export function edgeCommand(): Command {
   const command = new Command('edge').description('the agent of an edge: believes only what is signed, proves the image, reports');
+  command.addHelpText('after', EXAMPLES);
   command
     .command('agent')
     .description('take messages of headquarters, verify, let the edge deploy, report')
@@ -28,7 +34,10 @@ export function edgeCommand(): Command {
     .option('--listen <host:port>', 'also take messages that headquarters posts to POST /v1/message')
     .option('--poll-seconds <n>', 'seconds between polls', '15')
     .option('--json', 'machine-readable output')
-    .addHelpText('after', `\nWithout --listen it needs no way in: it asks headquarters, and messages are the same bytes either way.`)
+    .addHelpText(
+      'after',
+      `\nExamples:\n  kashi edge agent --file agent.yaml\n  kashi edge agent --file agent.yaml --once      one poll, for cron\n\nWithout --listen it needs no way in: it asks headquarters, and messages are the same bytes either way.`,
+    )
     .action(async (options: AgentOptions) => {
       process.exitCode = await runAgent(options);
     });

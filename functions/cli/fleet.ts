@@ -24,10 +24,18 @@ import { createFleetKey, openFleet } from './wiring-fleet.ts';
 
 const TICK_MS = 1_000;
 
+const EXAMPLES = `
+Examples:
+  kashi fleet init                                the key that signs messages to edges; once
+  kashi fleet run --listen 127.0.0.1:4320         all the time: copy, prove, commit, announce
+  kashi fleet promote chat:v2.1.0
+  kashi fleet status --watch`;
+
 export function fleetCommand(): Command {
   const command = new Command('fleet').description(
     'releases on their way to the edges: proven there, then committed to Git, wave after wave',
   );
+  command.addHelpText('after', EXAMPLES);
   command.addCommand(statusCommand());
   command.addCommand(promoteCommand());
   command.addCommand(runCommand());

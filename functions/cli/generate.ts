@@ -14,6 +14,7 @@ import {
 } from '../generate/options.ts';
 import type { Progress } from '../ports.ts';
 import type { CommandIo } from './config-file.ts';
+import { initialise, schemaFiles } from './init.ts';
 import { openFileSink, terminal } from './wiring.ts';
 
 interface Flags {
@@ -63,6 +64,7 @@ export function generateCommand(io: Pick<CommandIo, 'print'> = terminal): Comman
     .action(async (_flags: Flags, command: Command) => {
       const flags = command.optsWithGlobals<Flags>();
       const result = await generateCentre(optionsOf(flags), openFileSink(flags.out), stderrProgress());
+      initialise(flags.out, schemaFiles());
       const { period, currency, bills, total } = result.expected;
       if (flags.json === true) {
         io.print(JSON.stringify({ dir: flags.out, files: result.files, rows: result.rows, period, currency, bills, total }));

@@ -20,6 +20,11 @@ export function initialise(dir: string, files: readonly StarterFile[] = readStar
   return { dir: resolve(dir), created: having('created'), existing: having('exists') };
 }
 
+/** The JSON Schemas alone, for a folder whose YAML comes from elsewhere and names them. */
+export function schemaFiles(): StarterFile[] {
+  return readStarterFiles().filter(({ path }) => path.endsWith('.schema.json'));
+}
+
 /** Lines for a terminal: what was written, what was left, what to do next. Paths are shown from `cwd`. */
 export function initLines(result: InitResult, cwd: string): string[] {
   const folder = relative(cwd, result.dir);

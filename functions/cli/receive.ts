@@ -33,6 +33,10 @@ export function receiveCommand(): Command {
     .addHelpText(
       'after',
       `
+Examples:
+  kashi receive                                                       this machine only, port 4318
+  kashi receive --listen 0.0.0.0:4318 --token-file /etc/kashi/tokens
+
 Endpoints: POST /api/v1/write (remote write 1.0 and 2.0), /v1/metrics, /v1/traces, /v1/logs (OTLP/JSON, gzip allowed), GET /healthz.
 Landed are <source>/<site>/<yyyy>/<mm>/<dd>/…; tell the ingest whose they are in kashi.yaml:
   sources:

@@ -4,11 +4,12 @@ import { Command } from 'commander';
 import { KashiError } from '../domain/errors.ts';
 import { PUBLIC_VIEWS } from '../warehouse/run.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
-import { EXIT, reportError } from './output.ts';
+import { EXIT, reportError, tableLines, visible } from './output.ts';
 import { prepare, resultTable, run as runStatement } from './query.ts';
 import { jsonRows } from './query-format.ts';
 import { type Session, withSession } from './session.ts';
 import { openCentre } from './wiring.ts';
+import { openHistory } from './wiring-shell.ts';
 
 export function shellCommand(): Command {
   return withCentreOptions(
@@ -18,14 +19,14 @@ export function shellCommand(): Command {
   )
     .addHelpText(
       'after',
-      '\nInside: .views lists the views, .help helps, .quit leaves. Tab completes names.\nExamples:\n  kashi shell\n  kashi shell < monthly.sql          answers each statement; exit code 2 when one failed\n  kashi shell --json < monthly.sql   one JSON document a line: the rows of a statement, or its error',
+      '\nInside: .views lists the views, .columns <view> says what its columns mean, .help helps, .quit leaves. Tab completes names; what was typed is there the next time\n(in ~/.local/state/kashi/shell-history, or below $XDG_STATE_HOME).\nExamples:\n  kashi shell\n  kashi shell < monthly.sql          answers each statement; exit code 2 when one failed\n  kashi shell --json < monthly.sql   one JSON document a line: the rows of a statement, or its error',
     )
     .action(async (options: CommonOptions & { readonly period?: string }) => {
       await withSession(openCentre(options), options.period ?? null, (session) => converse(session, options.json === true));
     });
 }
 
-const HELP = 'One SELECT a time, ended by ;   .views  .help  .quit';
+const HELP = 'One SELECT a time, ended by ;   .views  .columns <view>  .help  .quit';
 
 async function converse(session: Session, json: boolean): Promise<void> {
   let failed = false;
@@ -35,17 +36,20 @@ async function converse(session: Session, json: boolean): Promise<void> {
   const names = session.models.flatMap(({ name, columns }) => [name, ...columns.map((column) => column.name)]);
   const complete = (line: string): [string[], string] => {
     const word = /[\w.]*$/.exec(line)?.[0] ?? '';
-    return [[...new Set([...names, '.views', '.help', '.quit'])].filter((name) => name.startsWith(word)).sort(), word];
+    return [[...new Set([...names, '.views', '.columns', '.help', '.quit'])].filter((name) => name.startsWith(word)).sort(), word];
   };
   const terminal = process.stdin.isTTY === true;
+  const history = terminal ? openHistory() : null;
   const lines = createInterface({
     input: process.stdin,
     output: process.stdout,
     terminal,
     completer: complete,
+    history: [...(history?.lines ?? [])],
     historySize: 1000,
     prompt: 'kashi> ',
   });
+  lines.on('history', ([newest]: readonly string[]) => history?.add(newest ?? ''));
   if (terminal)
     process.stdout.write(`Snapshot ${session.snapshot.n}, periods ${session.periods.map(({ period }) => period).join(' ')}. ${HELP}\n`);
   let pending = '';
@@ -58,7 +62,7 @@ async function converse(session: Session, json: boolean): Promise<void> {
   for await (const line of lines) {
     const command = line.trim();
     if (pending === '' && command === '.quit') break;
-    if (pending === '' && command.startsWith('.')) process.stdout.write(`${command === '.views' ? viewsText(session) : HELP}\n`);
+    if (pending === '' && command.startsWith('.')) process.stdout.write(`${answerOf(command, session)}\n`);
     else {
       pending += `${line}\n`;
       if (command.endsWith(';')) {
@@ -72,11 +76,25 @@ async function converse(session: Session, json: boolean): Promise<void> {
   if (failed && !terminal) process.exitCode = EXIT.usage;
 }
 
+function answerOf(command: string, session: Session): string {
+  const [word, name = ''] = command.split(/\s+/);
+  if (word === '.views') return viewsText(session);
+  return word === '.columns' ? columnsText(session, name) : HELP;
+}
+
 function viewsText(session: Session): string {
   return session.models
-    .filter(({ name }) => (PUBLIC_VIEWS as readonly string[]).includes(name))
+    .filter(({ name, layer }) => layer === 'analyses' || (PUBLIC_VIEWS as readonly string[]).includes(name))
     .map(({ name, grain }) => `${name.padEnd(24)} ${grain}`)
     .join('\n');
+}
+
+/** What a view is and what its columns mean, from the header of its file. */
+function columnsText({ models }: Session, name: string): string {
+  const model = models.find((one) => one.name === name);
+  if (model === undefined) return `no view ${visible(name)}; .views lists them`;
+  const rows = model.columns.map((column) => [column.name, column.type, column.unit ?? '', column.meaning]);
+  return [model.description, ...tableLines(['column', 'type', 'unit', 'meaning'], rows)].join('\n');
 }
 
 /** A wrong statement is answered, not fatal; false when it was wrong. */

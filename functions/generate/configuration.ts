@@ -11,7 +11,8 @@ export function kashiYaml(centre: Centre): string {
     ),
   );
   const headquarters = ['dcgm-text', 'prometheus-json', 'kubernetes-pods'].map((source) => rule(`${source}/hq/**`, source, 'hq'));
-  return `# A generated centre: headquarters with a training and a batch cluster, and two edges that serve models.
+  return `# yaml-language-server: $schema=./schemas/kashi.schema.json
+# A generated centre: headquarters with a training and a batch cluster, and two edges that serve models.
 centre: 卡时示例中心
 time_zone: ${timeZone}
 currency: CNY
@@ -40,7 +41,8 @@ export function tenantsYaml(centre: Centre): string {
   const tenants = centre.tenants.map(
     (tenant) => `  - {id: ${tenant.id}, name: ${tenant.name}, keys: [${tenant.team}, ${tenant.namespace}, ${tenant.account}]}`,
   );
-  return `# Who is billed, and by which keys the logs name them.
+  return `# yaml-language-server: $schema=./schemas/tenants.schema.json
+# Who is billed, and by which keys the logs name them.
 tenants:
 ${tenants.join('\n')}
   # The serving pods at the edges: the platform's own cost, recovered by token prices.
@@ -58,7 +60,8 @@ export function inventoryYaml(centre: Centre): string {
     const nodes = centre.nodes.filter((node) => node.siteId === id).map(nodeLine);
     return `  - id: ${id}\n    tier: ${tier}\n    region: ${region}\n    nodes:\n${nodes.join('\n')}`;
   });
-  return `# Which accelerators exist where.\nsites:\n${lines.join('\n')}\n`;
+  return `# yaml-language-server: $schema=./schemas/inventory.schema.json
+# Which accelerators exist where.\nsites:\n${lines.join('\n')}\n`;
 }
 
 function nodeLine(node: GpuNode): string {

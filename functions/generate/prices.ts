@@ -122,7 +122,8 @@ export function priceBookYaml(centre: Centre): string {
       `${TOKEN_CLASSES.map((name) => `${name}: ${meterPrice(one.perMillion[name])}`).join(', ')}}}`,
   );
   const free = FREE_ALLOWANCE;
-  return `# Prices of the generated centre. Every entry says since when, and who approved it.
+  return `# yaml-language-server: $schema=./schemas/price-book.schema.json
+# Prices of the generated centre. Every entry says since when, and who approved it.
 kind: book
 currency: CNY
 version: "1"

@@ -88,7 +88,8 @@ function* fileLines(rows: readonly string[], poison: Poison, ledger: Ledger): Ge
 export function trainingMap(workloads: readonly Workload[]): string {
   const training = workloads.find((workload) => workload.training !== null)?.training;
   if (training === null || training === undefined) throw new RangeError('the plan has a training run');
-  return `# Reads the trainer's progress file: tokens finished in each window of each job.
+  return `# yaml-language-server: $schema=./schemas/map.schema.json
+# Reads the trainer's progress file: tokens finished in each window of each job.
 fact: training_progress
 format: csv
 key: [job, window_start]

@@ -324,6 +324,13 @@ describe('shell', () => {
     assert.match(stderr, /the statement does not run/);
     assert.match(stdout, /seven/);
   });
+  it('.columns says what the columns of a view mean', () => {
+    const { code, stdout } = kashi(['shell'], { cwd: folder, input: '.columns bill_line\n.columns no_such\n' });
+    assert.equal(code, 0);
+    assert.match(stdout, /^Charge lines: quantity × unit price = exact amount/);
+    assert.match(stdout, /\ncoverage +decimal\(10,6\) +ratio 0–1 +share of device time with evidence\n/);
+    assert.match(stdout, /\nno view no_such; \.views lists them\n$/);
+  });
   it('.quit leaves', () => assert.equal(kashi(['shell'], { cwd: folder, input: '.quit\nselect 7;\n' }).stdout, ''));
 });
 

@@ -1,0 +1,2 @@
+/** What the SQL prompt needs of the world. */
+export { type HistoryFile, openHistory } from '../adapters/history-file.ts';
