@@ -96,7 +96,14 @@ export async function withIngest<T>(
       newAttempt,
       reparse: reparse === true,
       heldContents,
-      earlier: () => (earlier ??= earlierContents(store)),
+      earlier: () => {
+        earlier ??= earlierContents(store).catch((error: unknown) => {
+          // The next object looks again; a look that failed once must not fail for all of them.
+          earlier = null;
+          throw error;
+        });
+        return earlier;
+      },
     });
   } finally {
     await pool.close();

@@ -5,6 +5,7 @@
  */
 import { type CommitRecord, contentId, currentGeneration, readCommit } from '../ledger/commit.ts';
 import type { CommitName } from '../ledger/fold.ts';
+import { patientReads } from '../ledger/patient.ts';
 import { newestSnapshot, snapshotCommits } from '../ledger/snapshot.ts';
 import type { LandedObject, ObjectStore } from '../ports.ts';
 import { type HeldContent, release } from './release.ts';
@@ -52,9 +53,10 @@ function formerNames(name: string): string[] {
   return names;
 }
 
-/** Everything that the newest snapshot holds. */
-export async function earlierContents(store: ObjectStore): Promise<EarlierContents> {
+/** Everything that the newest snapshot holds. Errors: TransientStoreError when one read failed at every try. */
+export async function earlierContents(from: ObjectStore): Promise<EarlierContents> {
   const earlier = new EarlierContents();
+  const store = patientReads(from);
   const snapshot = await newestSnapshot(store);
   if (snapshot !== null) for await (const commit of snapshotCommits(store, snapshot)) earlier.add(commit);
   return earlier;

@@ -3,10 +3,13 @@ import assert from 'node:assert/strict';
 import { appendFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { withIngest } from '../../functions/cli/ingest.ts';
 import { watchStages } from '../../functions/cli/watch-stages.ts';
 import { openCentre } from '../../functions/cli/wiring.ts';
 import { PREFIX } from '../../functions/contract.ts';
 import { newestSnapshot } from '../../functions/ledger/snapshot.ts';
+import { TransientStoreError } from '../../functions/ports.ts';
+import { faultyStore } from '../ledger/faulty-store.ts';
 import { type TestCentre, testCentre } from '../support/centre.ts';
 
 const MAP = `fact: token_usage
@@ -188,5 +191,27 @@ describe('rows stay', () => {
     appendFileSync(path('usage.log'), 'broken\n'.repeat(40));
     await ingest();
     assert.deepEqual(await state(), { numbers: '0 1 2', physical: 3, quarantined: 0, held: 1 });
+  });
+});
+
+describe('a look at what stands, over a store that errs', () => {
+  it('goes on after lost reads, and after a look that failed the next object looks again', async () => {
+    writeFileSync(path('usage.log'), rows(0, 3));
+    await ingest();
+    let failing = 0;
+    const erring = faultyStore(centre.centre.store, (_, operation, key) =>
+      operation === 'list' && key === PREFIX.snapshots && failing-- > 0 ? 'lost' : null,
+    );
+    await withIngest({ ...centre.centre, store: erring }, {}, 0, async ({ earlier }) => {
+      failing = 1_000;
+      await assert.rejects(earlier(), TransientStoreError);
+      failing = 3;
+      const found = await earlier();
+      assert.deepEqual(
+        found.of({ name: 'usage.log', bytes: 1_000_000 }).map(({ name }) => name),
+        ['usage.log'],
+      );
+      assert.equal(await earlier(), found);
+    });
   });
 });

@@ -155,6 +155,9 @@ async function settle(centre: Centre): Promise<void> {
   };
   if (world.mutation.noReconciler !== true) await run('last reconciler', (process) => reconciler(centre, process));
   await run('last worker', (process) => worker(centre, process));
+  // A file over which earlier watchers died waits, up to ten minutes: a schedule comes again.
+  await run('last watcher but one', (process) => watcher(centre, process, null));
+  await world.sleep(HOUR_MS);
   await run('last watcher', (process) => watcher(centre, process, null));
   await run('last sealer', (process) => sealer(process, true));
   await world.sleep(3 * DAY_MS);
