@@ -200,7 +200,7 @@ describe('a look at what stands, over a store that errs', () => {
     await ingest();
     let failing = 0;
     const erring = faultyStore(centre.centre.store, (_, operation, key) =>
-      operation === 'list' && key === PREFIX.snapshots && failing-- > 0 ? 'lost' : null,
+      operation === 'get' && key.startsWith(PREFIX.snapshots) && failing-- > 0 ? 'lost' : null,
     );
     await withIngest({ ...centre.centre, store: erring }, {}, 0, async ({ earlier }) => {
       failing = 1_000;
