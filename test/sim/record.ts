@@ -25,7 +25,12 @@ export function recordCrashPoints(lines: readonly string[]): void {
 }
 
 export function recordMutants(results: readonly MutantResult[], seeds: number, untilKilled: boolean): void {
-  const cell = (text: string): string => text.replaceAll('|', '\\|').slice(0, 140);
+  // Without the stack of an error: it names the folder of this machine.
+  const cell = (text: string): string =>
+    text
+      .replace(/ at \S+ \(file:.*$/s, '')
+      .replaceAll('|', '\\|')
+      .slice(0, 140);
   const rows = results.map((result) => {
     const { mutant, outcome } = result;
     const alive = mutant.rare === undefined ? '**alive**' : `rare: ${mutant.rare}`;
