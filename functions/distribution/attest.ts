@@ -7,6 +7,7 @@ import { canonicalJson } from '../domain/canonical-json.ts';
 import { KashiError } from '../domain/errors.ts';
 import { ATTESTATION_TYPE, type Variant } from '../domain/image-release.ts';
 import { type Descriptor, EMPTY_BLOB, type ImageManifest, MEDIA } from '../domain/oci.ts';
+import { keyIdOf } from '../ledger/signed.ts';
 import type { BlobSource, ImageRegistry, Signer } from '../ports.ts';
 
 const STATEMENT = 'https://in-toto.io/Statement/v1';
@@ -78,12 +79,6 @@ export function statementOf(build: AttestedBuild): Statement {
 /** What DSSE signs: the type and the payload, each with its length. */
 function preAuthentication(payloadType: string, payload: Uint8Array): Uint8Array {
   return Buffer.concat([Buffer.from(`DSSEv1 ${Buffer.byteLength(payloadType)} ${payloadType} ${payload.length} `), payload]);
-}
-
-/** Names a public key: the first 16 digits of the SHA-256 of its DER form, as on signed bills. */
-function keyIdOf(publicKeyPem: string): string {
-  const der = createPublicKey(publicKeyPem).export({ type: 'spki', format: 'der' });
-  return createHash('sha256').update(der).digest('hex').slice(0, 16);
 }
 
 /** Bytes of the signed envelope. */

@@ -8,7 +8,7 @@ import { compact } from '../../functions/ledger/compact.ts';
 import { fold } from '../../functions/ledger/fold.ts';
 import { newestSnapshot, readSnapshot, type Snapshot, snapshotCommits, verifyChain } from '../../functions/ledger/snapshot.ts';
 import { type Clock, type ObjectStore, TransientStoreError } from '../../functions/ports.ts';
-import { type Fault, faultyStore } from './faulty-store.ts';
+import { type Fault, faultyStore, scheduled } from './faulty-store.ts';
 import { LANDED_AT_MS, readAll } from './records.ts';
 import { ingestRows, readRows, rowMerger } from './row-files.ts';
 
@@ -104,20 +104,6 @@ async function takeUntilDone(world: World, store: ObjectStore, step: Step): Prom
       if (!(error instanceof TransientStoreError) || left === 0) throw error;
     }
   }
-}
-
-function scheduled(inner: ObjectStore, turn: () => Promise<unknown>): ObjectStore {
-  return {
-    putIfAbsent: (key, body) => turn().then(() => inner.putIfAbsent(key, body)),
-    get: (key) => turn().then(() => inner.get(key)),
-    head: (key) => turn().then(() => inner.head(key)),
-    delete: (key) => turn().then(() => inner.delete(key)),
-    localFile: (key) => inner.localFile(key),
-    async *list(prefix, after) {
-      await turn();
-      yield* inner.list(prefix, after);
-    },
-  };
 }
 
 describe('any interleaving', () => {

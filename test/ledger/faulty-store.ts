@@ -57,3 +57,18 @@ export function faultyStore(inner: ObjectStore, plan: FaultPlan): FaultyStore {
 export function tamperedStore(inner: ObjectStore, key: string, bytes: Uint8Array | null): ObjectStore {
   return { ...inner, get: async (asked) => (asked === key ? bytes : await inner.get(asked)) };
 }
+
+/** Every operation waits for its turn. */
+export function scheduled(inner: ObjectStore, turn: () => Promise<unknown>): ObjectStore {
+  return {
+    putIfAbsent: (key, body) => turn().then(() => inner.putIfAbsent(key, body)),
+    get: (key) => turn().then(() => inner.get(key)),
+    head: (key) => turn().then(() => inner.head(key)),
+    delete: (key) => turn().then(() => inner.delete(key)),
+    localFile: (key) => inner.localFile(key),
+    async *list(prefix, after) {
+      await turn();
+      yield* inner.list(prefix, after);
+    },
+  };
+}

@@ -7,7 +7,7 @@ import { fold } from '../../functions/ledger/fold.ts';
 import { newestSnapshot, readSnapshot, type Snapshot, snapshotCommits, verifyChain } from '../../functions/ledger/snapshot.ts';
 import { sumFrom } from '../../functions/ledger/totals.ts';
 import type { ObjectStore } from '../../functions/ports.ts';
-import { type Fault, faultyStore } from './faulty-store.ts';
+import { type Fault, faultyStore, scheduled } from './faulty-store.ts';
 import { CLOCK, LANDED_AT_MS, LANDED_DAY, newStore, putFiles, type RecordParts, readAll, recordOf } from './records.ts';
 
 /** One ingest: files, commit, hint. */
@@ -98,21 +98,6 @@ async function ingestUntilDone(store: ObjectStore, parts: RecordParts): Promise<
       if (delivery === 70) throw error;
     }
   }
-}
-
-/** Every operation waits for its turn. */
-function scheduled(inner: ObjectStore, turn: () => Promise<unknown>): ObjectStore {
-  return {
-    putIfAbsent: (key, body) => turn().then(() => inner.putIfAbsent(key, body)),
-    get: (key) => turn().then(() => inner.get(key)),
-    head: (key) => turn().then(() => inner.head(key)),
-    delete: (key) => turn().then(() => inner.delete(key)),
-    localFile: (key) => inner.localFile(key),
-    async *list(prefix, after) {
-      await turn();
-      yield* inner.list(prefix, after);
-    },
-  };
 }
 
 describe('a crash', () => {
