@@ -6,6 +6,7 @@ import { edgeRolloutRows } from '../distribution/live-interval.ts';
 import { buildReferences } from '../domain/build-reference.ts';
 import { KashiError } from '../domain/errors.ts';
 import { type Period, periodOf, periodsTouching } from '../domain/period.ts';
+import type { ReferenceRows } from '../domain/reference.ts';
 import { newestSnapshot, type Snapshot, snapshotFiles } from '../ledger/snapshot.ts';
 import type { Warehouse } from '../ports.ts';
 import type { Model } from '../warehouse/model.ts';
@@ -27,28 +28,37 @@ export interface Session {
 export async function openSession(centre: Centre, period: string | null): Promise<Session> {
   const { config } = centre;
   const asked = period === null ? null : periodOf(period, config.timeZone);
-  const snapshot = await newestSnapshot(centre.store);
-  if (snapshot === null) {
-    throw new KashiError('not_found', 'the warehouse is empty', {
-      where: centre.warehousePlace,
-      allowed: 'a warehouse into which something was ingested',
-      hint: 'kashi ingest <paths>',
-    });
-  }
+  const snapshot = await ingestedSnapshot(centre);
   const files = await snapshotFiles(centre.store, snapshot);
   // The engine does not notice a changed byte: it would be summed. Another one reads where the data is; a close compares every byte all the same.
   if (centre.engine === 'duckdb') await verifyFiles(centre.store, files);
   const warehouse = await openEngine(centre, files);
   try {
     const periods = asked === null ? await periodsInData(warehouse, config.timeZone) : [asked];
-    const { priceBook, tenants, inventory, catalog } = centre;
-    const reference = buildReferences({ config, priceBook, tenants, inventory, catalog }, periods);
-    await warehouse.loadReference({ ...reference, ref_edge_rollout: await edgeRolloutRows(centre.store) });
+    await warehouse.loadReference(await referenceOf(centre, periods));
     return { centre, snapshot, warehouse, models: loadModels(readSqlFiles()), periods };
   } catch (error) {
     await warehouse.close();
     throw error;
   }
+}
+
+/** The newest snapshot. Errors: KashiError not_found for a warehouse in which nothing was ingested. */
+export async function ingestedSnapshot(centre: Centre): Promise<Snapshot> {
+  const snapshot = await newestSnapshot(centre.store);
+  if (snapshot !== null) return snapshot;
+  throw new KashiError('not_found', 'the warehouse is empty', {
+    where: centre.warehousePlace,
+    allowed: 'a warehouse into which something was ingested',
+    hint: 'kashi ingest <paths>',
+  });
+}
+
+/** The reference rows of these months, by the configuration as it is and what the fleet did. */
+export async function referenceOf(centre: Centre, periods: readonly Period[]): Promise<ReferenceRows> {
+  const { config, priceBook, tenants, inventory, catalog } = centre;
+  const reference = buildReferences({ config, priceBook, tenants, inventory, catalog }, periods);
+  return { ...reference, ref_edge_rollout: await edgeRolloutRows(centre.store) };
 }
 
 /** Opens, uses, closes. */
