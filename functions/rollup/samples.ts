@@ -13,14 +13,16 @@ import { headsFor, isWhole, type Layer, type Part, writeHead, writePart } from '
 import { listOf, narrowed, type RollupTools, rulesDigest, storedModel, textOf } from './tools.ts';
 
 export interface SampleLayer extends Layer {
-  readonly parts: Readonly<Record<'fct_evidence_hour' | 'fct_allocation_claim', Part>>;
+  readonly parts: Readonly<Record<'fct_evidence_hour' | 'fct_allocation_claim' | 'series', Part>>;
   /** Hours that this layer decides, whatever earlier ones say; null: all. */
   readonly hours: readonly number[] | null;
   /** A sample with an Xid code was read for it. */
   readonly shows_xid: boolean;
 }
 
-const CUTS = ['fct_evidence_hour', 'fct_allocation_claim'] as const;
+const PARTS = ['fct_evidence_hour', 'fct_allocation_claim', 'series'] as const;
+/** Whose samples were read, and as which accelerator model. */
+const SERIES = 'select distinct site_id, node, device_id, namespace, pod, job_id, accelerator_model from raw_gpu_sample';
 const HOUR_MS = 3_600_000;
 /** Layers above which they are merged into one. */
 const MOST_LAYERS = 8;
@@ -41,6 +43,8 @@ export async function samplesRolledUp(
   // Whether a code is new depends on the reading before it, however long ago that was: more than an hour can tell.
   const creditsXid = tools.reference.ref_credit_rule.some(({ fault }) => fault === 'xid');
   if (creditsXid && layers.some(({ shows_xid }) => shows_xid)) return null;
+  // So may which model a series of samples is of, where its samples do not agree.
+  if (await hasMixedModels(tools, layers, main)) return null;
   return tools.models.map((model) => {
     if (model.name === 'fct_xid') return storedModel(model, [], tools.paths);
     return model.name === 'fct_evidence_hour' ? storedModel(model, placesOf(layers, 'fct_evidence_hour'), tools.paths) : model;
@@ -54,7 +58,7 @@ async function sampleLayers(
   main: Warehouse,
 ): Promise<readonly SampleLayer[]> {
   const { store, reference } = tools;
-  const digest = rulesDigest(tools, ['fct_gpu_sample', 'fct_sample_slice', 'fct_evidence_hour'], {
+  const digest = rulesDigest(tools, ['fct_evidence_hour'], {
     period: reference.ref_period,
     reach: reachOf(reference),
     interval: String(reference.ref_setting[0]?.['sample_interval_ms']),
@@ -67,7 +71,7 @@ async function sampleLayers(
   };
   for await (const { head } of headsFor<SampleLayer>(store, 'samples', digest, snapshot)) {
     const commits = await freshCommits(store, head.segments, snapshot.segments);
-    if (commits === null || !(await isWhole(store, head.layers, CUTS))) continue;
+    if (commits === null || !(await isWhole(store, head.layers, PARTS))) continue;
     const cids = new Set(commits.map(({ cid }) => cid));
     const known = await tools.take(head.layers);
     const hours = new Set([
@@ -127,6 +131,17 @@ async function hoursOfClaims({ paths }: RollupTools, layers: readonly SampleLaye
   return rows.map(([hour]) => Number(hour));
 }
 
+async function hasMixedModels({ paths }: RollupTools, layers: readonly SampleLayer[], main: Warehouse): Promise<boolean> {
+  const parts = listOf(layers.map((layer) => textOf(paths.get(layer.parts.series.key) ?? '')));
+  const { rows } = await main.query(
+    `select count(*) from (
+       select 1 from read_parquet(${parts}) group by site_id, node, device_id, namespace, pod, job_id
+       having count(distinct coalesce(accelerator_model, '')) > 1
+     ) as mixed`,
+  );
+  return rows[0]?.[0] !== '0';
+}
+
 /** The evidence of these hours (null: of all), computed from the samples around them. */
 async function layerOf(
   tools: RollupTools,
@@ -142,16 +157,15 @@ async function layerOf(
     await engine.loadReference(tools.reference);
     const within = spans.map(({ from, to }) => `(sampled_at_ms >= ${from} and sampled_at_ms < ${to})`).join(' or ');
     const models = tools.models.map((model) => {
-      if (model.name === 'fct_gpu_sample') return narrowed(model, 'raw_gpu_sample', within);
-      return model.name === 'fct_allocation_claim'
-        ? { ...model, inputs: [], sql: `select * from read_parquet(${textOf(claimed)})` }
-        : model;
+      if (model.name === 'fct_allocation_claim') return { ...model, inputs: [], sql: `select * from read_parquet(${textOf(claimed)})` };
+      return model.inputs.includes('raw_gpu_sample') ? narrowed(model, 'raw_gpu_sample', within) : model;
     });
     await defineModels(engine, models, ['fct_evidence_hour']);
     const xid = await engine.query(`select count(*) from raw_gpu_sample where xid > 0`);
     const parts = {
       fct_evidence_hour: await writePart(tools.store, tools.newName, await engine.parquetFile('select * from fct_evidence_hour')),
       fct_allocation_claim: await writePart(tools.store, tools.newName, claimed),
+      series: await writePart(tools.store, tools.newName, await engine.parquetFile(SERIES)),
     };
     return { parts, hours, shows_xid: xid.rows[0]?.[0] !== '0' };
   } finally {
@@ -193,6 +207,12 @@ async function few(tools: RollupTools, layers: readonly SampleLayer[], main: War
     );
     return await writePart(tools.store, tools.newName, await main.parquetFile(selects.join(' union all ')));
   };
-  const parts = { fct_evidence_hour: await merge('fct_evidence_hour'), fct_allocation_claim: await merge('fct_allocation_claim') };
+  const series = listOf(layers.map(({ parts }) => textOf(tools.paths.get(parts.series.key) ?? '')));
+  const models = await main.parquetFile(`select distinct * from read_parquet(${series})`);
+  const parts = {
+    fct_evidence_hour: await merge('fct_evidence_hour'),
+    fct_allocation_claim: await merge('fct_allocation_claim'),
+    series: await writePart(tools.store, tools.newName, models),
+  };
   return [{ parts, hours: null, shows_xid: layers.some(({ shows_xid }) => shows_xid) }];
 }

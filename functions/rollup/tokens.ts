@@ -36,7 +36,7 @@ export async function tokensRolledUp(tools: RollupTools, snapshot: Snapshot, fil
 
 async function tokenLayers(tools: RollupTools, snapshot: Snapshot, files: readonly SnapshotFile[]): Promise<readonly TokenLayer[]> {
   const { store } = tools;
-  const digest = rulesDigest(tools, ['stg_token_usage', ...CUTS], { edges: edgesInHours(tools.reference) });
+  const digest = rulesDigest(tools, CUTS, { edges: edgesInHours(tools.reference) });
   for await (const { n, head } of headsFor<TokenLayer>(store, 'tokens', digest, snapshot)) {
     const commits = await freshCommits(store, head.segments, snapshot.segments);
     if (commits === null) continue;

@@ -4,6 +4,7 @@ import type { ReferenceRows } from '../domain/reference.ts';
 import type { SnapshotFile } from '../ledger/snapshot.ts';
 import type { ObjectStore, Warehouse } from '../ports.ts';
 import type { Model } from '../warehouse/model.ts';
+import { planModels } from '../warehouse/plan.ts';
 import type { Layer, Part } from './head.ts';
 
 export interface RollupTools {
@@ -25,9 +26,9 @@ export interface RollupTools {
 /** Raised when what is stored in a rollup changes its meaning. */
 const ROLLUP_FORMAT = 1;
 
-/** Names the rules by which a rollup is made: the text of these models, the engine, and what else it depends on. */
-export function rulesDigest({ models, engine }: RollupTools, names: readonly string[], rest: unknown): string {
-  const texts = models.filter(({ name }) => names.includes(name)).map(({ name, sql }) => [name, sql]);
+/** Names the rules by which cuts are made: the text of their models and of all below, the engine, and what else they depend on. */
+export function rulesDigest({ models, engine }: RollupTools, cuts: readonly string[], rest: unknown): string {
+  const texts = planModels(models, cuts).map(({ name, sql }) => [name, sql]);
   return sha256Hex(canonicalJson({ format: ROLLUP_FORMAT, engine, texts, rest })).slice(0, 32);
 }
 

@@ -5,6 +5,7 @@ import { memoryStore } from '../../functions/adapters/store-memory.ts';
 import { sha256Hex } from '../../functions/domain/canonical-json.ts';
 import { collect } from '../../functions/ledger/collect.ts';
 import { fold } from '../../functions/ledger/fold.ts';
+import { SEGMENT_ENTRIES } from '../../functions/ledger/segment.ts';
 import { newestSnapshot, type Snapshot } from '../../functions/ledger/snapshot.ts';
 import type { Clock, ObjectStore } from '../../functions/ports.ts';
 import { freshCommits } from '../../functions/rollup/fresh.ts';
@@ -144,6 +145,18 @@ describe('what is new in a snapshot', () => {
     const again = await cache.ingest('a', 1);
     assert.equal(await freshCommits(cache.store, second.segments, again.segments), null);
     assert.equal((await newestSnapshot(cache.store))?.n, again.n);
+  });
+
+  test('a content of a full segment that was read again is no addition either', async () => {
+    const cache = new Cache();
+    for (let n = 0; n <= SEGMENT_ENTRIES; n++) await ingestRows(cache.store, { content: `c${n}`, attempt: `c${n}-0` });
+    const before = (await fold(cache.store, cache.clock))!;
+    assert.equal(before.segments.length, 2);
+    const added = await cache.ingest('new');
+    assert.equal((await freshCommits(cache.store, before.segments, added.segments))?.length, 1);
+    const again = await cache.ingest('c0', 1);
+    assert.equal(again.segments[0]?.sha256, before.segments[0]?.sha256, 'it is not written again');
+    assert.equal(await freshCommits(cache.store, added.segments, again.segments), null);
   });
 
   test('from nothing, all of it', async () => {
