@@ -17,6 +17,12 @@ import { type Centre, engineVersion, isFolder, newAttempt, openEngine, readSqlFi
 /** Rows below which they are read as fast as rollups are kept. */
 const WORTH_ROWS = 200_000;
 
+/** True for the embedded engine over a folder of this machine, with that many token rows and samples in it. */
+export function keepsRollups(centre: Centre, { datasets }: Snapshot, { fromRows = WORTH_ROWS }: RollupChoice = {}): boolean {
+  if (centre.engine !== 'duckdb' || centre.deployed !== undefined || !isFolder(centre)) return false;
+  return (datasets.token_usage?.rows ?? 0) + (datasets.gpu_sample?.rows ?? 0) >= fromRows;
+}
+
 /** Models that name rows which a rolled session does not hold, and ask nothing of them: only a close loads promises. */
 const ASKS_NOTHING = new Set(['rtd_promise']);
 
@@ -30,13 +36,10 @@ export async function withRolledSession<T>(
   centre: Centre,
   period: string,
   use: (session: Session) => Promise<T>,
-  { fromRows = WORTH_ROWS }: RollupChoice = {},
+  choice: RollupChoice = {},
 ): Promise<T> {
   const snapshot = await ingestedSnapshot(centre);
-  const { token_usage, gpu_sample } = snapshot.datasets;
-  const isWorthIt = (token_usage?.rows ?? 0) + (gpu_sample?.rows ?? 0) >= fromRows;
-  if (!isWorthIt || centre.engine !== 'duckdb' || centre.deployed !== undefined || !isFolder(centre))
-    return await withSession(centre, period, use);
+  if (!keepsRollups(centre, snapshot, choice)) return await withSession(centre, period, use);
   const session = await openRolled(centre, period, snapshot);
   try {
     return await use(session);
@@ -70,7 +73,7 @@ async function openRolled(centre: Centre, period: string, snapshot: Snapshot): P
   }
 }
 
-async function toolsOf(centre: Centre, open: RollupTools['open'], reference: RollupTools['reference']): Promise<RollupTools> {
+export async function toolsOf(centre: Centre, open: RollupTools['open'], reference: RollupTools['reference']): Promise<RollupTools> {
   const paths = new Map<string, string>();
   return {
     store: centre.store,
@@ -88,7 +91,7 @@ async function toolsOf(centre: Centre, open: RollupTools['open'], reference: Rol
 }
 
 /** Opens engines over files, each of which was compared with its checksum once. */
-function opener(centre: Centre): (files: readonly SnapshotFile[]) => Promise<Warehouse> {
+export function opener(centre: Centre): (files: readonly SnapshotFile[]) => Promise<Warehouse> {
   const verified = new Set<string>();
   return async (files) => {
     await verifyFiles(

@@ -71,20 +71,19 @@ export async function withSession<T>(centre: Centre, period: string | null, use:
   }
 }
 
+/** First and last instants of the facts, in one row a dataset: they can be put together over any files. */
+export const DATA_SPANS = `
+  select min(event_at_ms) as first_ms, max(event_at_ms) as last_ms from raw_token_usage
+  union all
+  select min(start_at_ms), max(coalesce(end_at_ms, observed_at_ms)) from raw_allocation_event
+  union all
+  select min(sampled_at_ms), max(sampled_at_ms) from raw_gpu_sample
+  union all
+  select min(observed_at_ms), max(observed_at_ms) from raw_scheduler_event`;
+
 /** Months in which something happened, at most 240; an open allocation reaches to where it was last seen. */
-export async function periodsInData(warehouse: Warehouse, timeZone: string): Promise<Period[]> {
-  const { rows } = await warehouse.query(
-    `
-    select min(first_ms), max(last_ms) from (
-      select min(event_at_ms) as first_ms, max(event_at_ms) as last_ms from raw_token_usage
-      union all
-      select min(start_at_ms), max(coalesce(end_at_ms, observed_at_ms)) from raw_allocation_event
-      union all
-      select min(sampled_at_ms), max(sampled_at_ms) from raw_gpu_sample
-      union all
-      select min(observed_at_ms), max(observed_at_ms) from raw_scheduler_event
-    ) as spans`,
-  );
+export async function periodsInData(warehouse: Warehouse, timeZone: string, spans: string = DATA_SPANS): Promise<Period[]> {
+  const { rows } = await warehouse.query(`select min(first_ms), max(last_ms) from (${spans}) as spans`);
   const [first, last] = rows[0] ?? [];
   if (first === null || first === undefined || last === null || last === undefined) return [];
   return periodsTouching(Number(first), Math.max(Number(last), Number(first)) + 1, timeZone).slice(-240);

@@ -19,13 +19,15 @@ export interface Layer {
   readonly parts: Readonly<Record<string, Part>>;
 }
 
-export interface RollupHead<L extends Layer> {
+/** `extra`: what else is kept with it. */
+export interface RollupHead<L extends Layer, Extra = unknown> {
+  readonly extra: Extra;
   /** Segments of the snapshot whose commits are in it: they say later what is new. */
   readonly segments: readonly SegmentRef[];
   readonly layers: readonly L[];
 }
 
-export type RollupKind = 'tokens' | 'samples';
+export type RollupKind = 'tokens' | 'samples' | 'hours';
 
 const DIGITS = 10;
 
@@ -37,12 +39,12 @@ function headPrefix(kind: RollupKind, digest: string): string {
  * Heads that may be of use for a snapshot, the newest first: made by the same rules (`digest`), for it or for an earlier one.
  * One that cannot be read is deleted, so that its place is free again, and passed over.
  */
-export async function* headsFor<L extends Layer>(
+export async function* headsFor<L extends Layer, Extra = unknown>(
   store: ObjectStore,
   kind: RollupKind,
   digest: string,
   snapshot: Pick<Snapshot, 'n'>,
-): AsyncGenerator<{ readonly n: number; readonly head: RollupHead<L> }> {
+): AsyncGenerator<{ readonly n: number; readonly head: RollupHead<L, Extra> }> {
   const prefix = headPrefix(kind, digest);
   const keys: { key: string; n: number }[] = [];
   for await (const { key } of store.list(prefix)) keys.push({ key, n: Number(key.slice(prefix.length, prefix.length + DIGITS)) });
@@ -51,7 +53,7 @@ export async function* headsFor<L extends Layer>(
     const bytes = await store.get(key);
     if (bytes === null) continue;
     try {
-      yield { n, head: unseal(bytes, key) as RollupHead<L> };
+      yield { n, head: unseal(bytes, key) as RollupHead<L, Extra> };
     } catch {
       await store.delete(key);
     }
@@ -65,8 +67,9 @@ export async function writeHead(
   digest: string,
   { n, segments }: Pick<Snapshot, 'n' | 'segments'>,
   layers: readonly Layer[],
+  extra: unknown = null,
 ): Promise<void> {
-  const head: RollupHead<Layer> = { segments, layers };
+  const head: RollupHead<Layer> = { segments, layers, extra };
   await putAnyhow(store, `${headPrefix(kind, digest)}${String(n).padStart(DIGITS, '0')}.json`, seal(head));
   await dropSuperseded(store, headPrefix(kind, digest));
 }
@@ -105,7 +108,7 @@ async function partsOf(store: ObjectStore, key: string): Promise<string[]> {
 /** Keys of the parts that heads written since then name: the others are garbage, and so are heads that nobody wrote for so long. */
 export async function partsInUse(store: ObjectStore, sinceMs: number): Promise<string[]> {
   const keys: string[] = [];
-  for (const kind of ['tokens', 'samples'] satisfies RollupKind[])
+  for (const kind of ['tokens', 'samples', 'hours'] satisfies RollupKind[])
     for await (const { key, lastModifiedMs } of store.list(`${PREFIX.rollups}${kind}/`))
       if (lastModifiedMs >= sinceMs) keys.push(...(await partsOf(store, key)));
   return keys;
