@@ -1,7 +1,7 @@
 -- What every charge line earned, token income by the image that served it: named by the gateway, or known from what was live at the site.
 -- Grain: one period, tenant, site, model, image digest, basis and standing
 -- Key: period, tenant_id, site_id, model, image_digest, basis, standing
--- Inputs: bill_line, fct_token_usage, ref_period, ref_site, ref_token_policy, ref_edge_rollout
+-- Inputs: bill_line, fct_token_hour, ref_period, ref_site, ref_token_policy, ref_edge_rollout
 -- Columns:
 --   period varchar: yyyy-mm
 --   tenant_id varchar: who is billed
@@ -31,13 +31,15 @@ versions as (
 ),
 requests as (
   select
-    usage.request_key, periods.period, usage.tenant_id, usage.site_id, usage.model, coalesce(usage.image_digest, '') as reported, usage.event_at_ms,
-    coalesce(usage.input_uncached_tokens, 0) as input_uncached, coalesce(usage.input_cache_read_tokens, 0) as input_cache_read,
-    coalesce(usage.input_cache_write_tokens, 0) as input_cache_write, coalesce(usage.output_tokens, 0) as output_total
-  from fct_token_usage as usage
+    periods.period, usage.tenant_id, usage.site_id, usage.model, coalesce(usage.image_digest, '') as reported, usage.span_ms,
+    cast(coalesce(sum(usage.input_uncached_tokens), 0) as bigint) as input_uncached,
+    cast(coalesce(sum(usage.input_cache_read_tokens), 0) as bigint) as input_cache_read,
+    cast(coalesce(sum(usage.input_cache_write_tokens), 0) as bigint) as input_cache_write,
+    cast(coalesce(sum(usage.output_tokens), 0) as bigint) as output_total
+  from fct_token_hour as usage
   inner join ref_period as periods
-    on usage.event_at_ms >= periods.start_ms
-    and usage.event_at_ms < periods.end_ms
+    on usage.span_ms >= periods.start_ms
+    and usage.span_ms < periods.end_ms
   inner join ref_token_policy as policies
     on policies.period = periods.period
     and policies.status = usage.status
@@ -46,6 +48,7 @@ requests as (
     on sites.site_id = usage.site_id
   where usage.tenant_id is not null
     and coalesce(sites.bills_tokens, true)
+  group by periods.period, usage.tenant_id, usage.site_id, usage.model, coalesce(usage.image_digest, ''), usage.span_ms
 ),
 served as (
   select
@@ -53,7 +56,10 @@ served as (
     spans.image_digest as live_digest,
     spans.rolled_back,
     known.site_id is not null as is_known,
-    row_number() over (partition by requests.request_key, requests.period order by spans.live_ms desc) as preference
+    row_number() over (
+      partition by requests.period, requests.tenant_id, requests.site_id, requests.model, requests.reported, requests.span_ms
+      order by spans.live_ms desc
+    ) as preference
   from requests
   left join known
     on known.site_id = requests.site_id
@@ -61,8 +67,8 @@ served as (
   left join spans
     on spans.site_id = requests.site_id
     and spans.model = requests.model
-    and requests.event_at_ms >= spans.live_ms
-    and requests.event_at_ms < spans.until_ms
+    and requests.span_ms >= spans.live_ms
+    and requests.span_ms < spans.until_ms
     and (requests.reported = '' or requests.reported = spans.image_digest)
 ),
 judged as (

@@ -2,7 +2,7 @@
 -- Kind: finding
 -- Grain: one period, site and kind of usage
 -- Key: period, site_id, kind
--- Inputs: rtd_allocation_piece, fct_allocation, fct_token_usage, ref_period, ref_site
+-- Inputs: rtd_allocation_piece, fct_allocation, fct_token_hour, ref_period, ref_site
 -- Columns:
 --   period varchar: yyyy-mm
 --   site_id varchar: site
@@ -33,11 +33,11 @@ tokens as (
     usage.site_id,
     'tokens' as kind,
     cast(sum(coalesce(usage.input_uncached_tokens, 0) + coalesce(usage.input_cache_read_tokens, 0) + coalesce(usage.input_cache_write_tokens, 0) + coalesce(usage.output_tokens, 0)) as bigint) as amount,
-    count(*) as records
-  from fct_token_usage as usage
+    cast(sum(usage.requests) as bigint) as records
+  from fct_token_hour as usage
   inner join ref_period as periods
-    on usage.event_at_ms >= periods.start_ms
-    and usage.event_at_ms < periods.end_ms
+    on usage.span_ms >= periods.start_ms
+    and usage.span_ms < periods.end_ms
   inner join ref_site as sites
     on sites.site_id = usage.site_id
     and not sites.bills_tokens

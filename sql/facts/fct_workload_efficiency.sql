@@ -1,7 +1,7 @@
 -- HFU, MFU and how well they are known, for each workload.
 -- Grain: one workload and period
 -- Key: period, site_id, workload_id
--- Inputs: fct_allocation, fct_allocation_claim, fct_sample_slice, raw_training_progress, ref_accelerator, ref_peak, ref_adjustment, ref_period
+-- Inputs: fct_allocation, fct_evidence_hour, raw_training_progress, ref_accelerator, ref_peak, ref_adjustment, ref_period
 -- Columns:
 --   period varchar: yyyy-mm
 --   site_id varchar: site
@@ -55,50 +55,26 @@ workloads as (
   from held
   group by period, site_id, workload_id
 ),
-claimed_spans as (
-  select distinct
-    claims.allocation_id,
-    claims.period,
-    slices.node,
-    slices.device_id,
-    slices.accelerator_model,
-    slices.sampled_at_ms,
-    slices.tensor_ppm,
-    slices.sm_clock_mhz,
-    slices.gpu_util_ppm,
-    greatest(claims.start_ms, slices.start_ms) as start_ms,
-    least(claims.end_ms, slices.end_ms) as end_ms
-  from fct_allocation_claim as claims
-  inner join fct_sample_slice as slices
-    on slices.site_id = claims.site_id
-    and slices.claim = claims.claim
-    and slices.hour_ms = claims.hour_ms
-    and slices.start_ms < claims.end_ms
-    and slices.end_ms > claims.start_ms
-),
 weighed as (
   select
     held.period,
     held.site_id,
     held.workload_id,
-    claimed_spans.end_ms - claimed_spans.start_ms as overlap_ms,
-    claimed_spans.tensor_ppm,
-    claimed_spans.gpu_util_ppm,
-    accelerators.boost_clock_mhz is not null and claimed_spans.sm_clock_mhz is not null as has_clock,
+    evidence.tensor_ms,
+    evidence.util_ms,
+    evidence.util_weight,
+    accelerators.boost_clock_mhz is not null and evidence.has_clock as has_clock,
+    case when accelerators.boost_clock_mhz is not null and evidence.has_clock then evidence.clock_weight else evidence.tensor_weight end as tensor_weight,
     case
-      when accelerators.boost_clock_mhz is not null and claimed_spans.sm_clock_mhz is not null then cast(claimed_spans.sm_clock_mhz as decimal(38, 0))
-      else cast(1 as decimal(38, 0))
-    end as clock_mhz,
-    case
-      when accelerators.boost_clock_mhz is not null and claimed_spans.sm_clock_mhz is not null then cast(round(accelerators.boost_clock_mhz, 0) as decimal(38, 0))
+      when accelerators.boost_clock_mhz is not null and evidence.has_clock then cast(round(accelerators.boost_clock_mhz, 0) as decimal(38, 0))
       else cast(1 as decimal(38, 0))
     end as boost_mhz
-  from claimed_spans
+  from fct_evidence_hour as evidence
   inner join held
-    on held.allocation_id = claimed_spans.allocation_id
-    and held.period = claimed_spans.period
+    on held.allocation_id = evidence.allocation_id
+    and held.period = evidence.period
   left join ref_accelerator as accelerators
-    on accelerators.accelerator_model = coalesce(held.accelerator_model, claimed_spans.accelerator_model)
+    on accelerators.accelerator_model = coalesce(held.accelerator_model, evidence.accelerator_model)
 ),
 by_clock as (
   select
@@ -107,10 +83,10 @@ by_clock as (
     workload_id,
     boost_mhz,
     bool_and(has_clock) as all_clocks,
-    cast(sum(case when tensor_ppm is not null then overlap_ms end) as bigint) as tensor_ms,
-    sum(cast(tensor_ppm as decimal(38, 0)) * clock_mhz * cast(overlap_ms as decimal(38, 0))) as tensor_weight,
-    cast(sum(case when gpu_util_ppm is not null then overlap_ms end) as bigint) as util_ms,
-    sum(cast(gpu_util_ppm as decimal(38, 0)) * cast(overlap_ms as decimal(38, 0))) as util_weight
+    cast(sum(tensor_ms) as bigint) as tensor_ms,
+    cast(sum(tensor_weight) as decimal(38, 0)) as tensor_weight,
+    cast(sum(util_ms) as bigint) as util_ms,
+    cast(sum(util_weight) as decimal(38, 0)) as util_weight
   from weighed
   group by period, site_id, workload_id, boost_mhz
 ),

@@ -1,7 +1,7 @@
 -- Provider faults that a rule credits: the earliest of each allocation.
 -- Grain: one allocation that was hit
 -- Key: allocation_id
--- Inputs: fct_allocation, fct_allocation_claim, fct_sample_slice, ref_credit_rule
+-- Inputs: fct_allocation, fct_allocation_claim, fct_xid, ref_credit_rule
 -- Columns:
 --   allocation_id varchar: allocation
 --   rule_id varchar: credit rule
@@ -15,18 +15,16 @@ with
 xid_faults as (
   select
     claims.allocation_id,
-    slices.xid,
-    min(slices.sampled_at_ms) as fault_ms
+    readings.xid,
+    min(readings.sampled_at_ms) as fault_ms
   from fct_allocation_claim as claims
-  inner join fct_sample_slice as slices
-    on slices.site_id = claims.site_id
-    and slices.claim = claims.claim
-    and slices.hour_ms = claims.hour_ms
-    and slices.sampled_at_ms >= claims.start_ms
-    and slices.sampled_at_ms < claims.end_ms
-  where slices.xid > 0
-    and coalesce(slices.xid_before, 0) <> slices.xid
-  group by claims.allocation_id, slices.xid
+  inner join fct_xid as readings
+    on readings.site_id = claims.site_id
+    and readings.claim = claims.claim
+    and readings.hour_ms = claims.hour_ms
+    and readings.sampled_at_ms >= claims.start_ms
+    and readings.sampled_at_ms < claims.end_ms
+  group by claims.allocation_id, readings.xid
 ),
 hits as (
   select allocations.allocation_id, rules.rule_id, rules.fault, cast(null as bigint) as xid, rules.credited_ms, allocations.end_at_ms as fault_ms

@@ -1,7 +1,7 @@
 -- What producers promised about whole hours, beside what is in the warehouse.
 -- Grain: one promise
 -- Key: promise_id
--- Inputs: ref_promise, fct_token_usage, raw_gpu_sample, raw_allocation_event, raw_scheduler_event, raw_training_progress
+-- Inputs: ref_promise, fct_token_hour, raw_gpu_sample, raw_allocation_event, raw_scheduler_event, raw_training_progress
 -- Columns:
 --   promise_id varchar: kind:source/site/from
 --   kind varchar: control, canary or hourly
@@ -22,27 +22,27 @@
 with
 happened as (
   select
-    source, site_id, tenant_id, event_at_ms as at_ms, 1 as request,
+    source, site_id, tenant_id, span_ms as at_ms, requests as row_count, requests,
     coalesce(input_uncached_tokens, 0) + coalesce(input_cache_read_tokens, 0) + coalesce(input_cache_write_tokens, 0) as input_tokens,
     coalesce(output_tokens, 0) as output_tokens
-  from fct_token_usage
+  from fct_token_hour
   union all
-  select source, site_id, cast(null as varchar) as tenant_id, sampled_at_ms as at_ms, 0 as request, 0 as input_tokens, 0 as output_tokens
+  select source, site_id, cast(null as varchar) as tenant_id, sampled_at_ms as at_ms, cast(1 as bigint) as row_count, cast(0 as bigint) as requests, 0 as input_tokens, 0 as output_tokens
   from raw_gpu_sample
   union all
-  select source, site_id, cast(null as varchar) as tenant_id, observed_at_ms as at_ms, 0 as request, 0 as input_tokens, 0 as output_tokens
+  select source, site_id, cast(null as varchar) as tenant_id, observed_at_ms as at_ms, cast(1 as bigint) as row_count, cast(0 as bigint) as requests, 0 as input_tokens, 0 as output_tokens
   from raw_allocation_event
   union all
-  select source, site_id, cast(null as varchar) as tenant_id, observed_at_ms as at_ms, 0 as request, 0 as input_tokens, 0 as output_tokens
+  select source, site_id, cast(null as varchar) as tenant_id, observed_at_ms as at_ms, cast(1 as bigint) as row_count, cast(0 as bigint) as requests, 0 as input_tokens, 0 as output_tokens
   from raw_scheduler_event
   union all
-  select source, site_id, cast(null as varchar) as tenant_id, from_ms as at_ms, 0 as request, 0 as input_tokens, 0 as output_tokens
+  select source, site_id, cast(null as varchar) as tenant_id, from_ms as at_ms, cast(1 as bigint) as row_count, cast(0 as bigint) as requests, 0 as input_tokens, 0 as output_tokens
   from raw_training_progress
 ),
 hours as (
   select
     source, site_id, tenant_id, at_ms - mod(at_ms, 3600000) as hour_ms,
-    count(*) as row_count, sum(request) as requests, sum(input_tokens) as input_tokens, sum(output_tokens) as output_tokens
+    sum(row_count) as row_count, sum(requests) as requests, sum(input_tokens) as input_tokens, sum(output_tokens) as output_tokens
   from happened
   group by source, site_id, tenant_id, at_ms - mod(at_ms, 3600000)
 ),

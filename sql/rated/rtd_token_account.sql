@@ -1,7 +1,7 @@
 -- Where every stored token row of the warehouse went, seen from one period: the right side of the equations of rows and tokens.
 -- Grain: one period and class
 -- Key: period, class
--- Inputs: fct_token_usage, fct_token_repeat, ref_period, ref_setting, ref_site, ref_token_policy
+-- Inputs: fct_token_hour, fct_token_repeat, ref_period, ref_setting, ref_site, ref_token_policy
 -- Columns:
 --   period varchar: yyyy-mm
 --   class varchar: charged, not_charged, site_rule, duplicate, conflict, earlier, later or too_late
@@ -19,6 +19,7 @@ settings as (
 repeats as (
   select
     case when is_conflict then 'conflict' else 'duplicate' end as class,
+    cast(1 as bigint) as requests,
     input_uncached_tokens, input_cache_read_tokens, input_cache_write_tokens, output_tokens
   from fct_token_repeat
 ),
@@ -26,15 +27,16 @@ classed as (
   select
     periods.period,
     case
-      when usage.event_at_ms < coalesce(settings.correct_from_ms, 0) then 'too_late'
-      when usage.event_at_ms < periods.start_ms then 'earlier'
-      when usage.event_at_ms >= periods.end_ms then 'later'
+      when usage.span_ms < coalesce(settings.correct_from_ms, 0) then 'too_late'
+      when usage.span_ms < periods.start_ms then 'earlier'
+      when usage.span_ms >= periods.end_ms then 'later'
       when not coalesce(policies.charged, false) then 'not_charged'
       when not coalesce(sites.bills_tokens, true) then 'site_rule'
       else 'charged'
     end as class,
+    usage.requests,
     usage.input_uncached_tokens, usage.input_cache_read_tokens, usage.input_cache_write_tokens, usage.output_tokens
-  from fct_token_usage as usage
+  from fct_token_hour as usage
   cross join ref_period as periods
   cross join settings
   left join ref_token_policy as policies
@@ -44,7 +46,7 @@ classed as (
     on sites.site_id = usage.site_id
   union all
   select
-    periods.period, repeats.class,
+    periods.period, repeats.class, repeats.requests,
     repeats.input_uncached_tokens, repeats.input_cache_read_tokens, repeats.input_cache_write_tokens, repeats.output_tokens
   from repeats
   cross join ref_period as periods
@@ -52,7 +54,7 @@ classed as (
 select
   period,
   class,
-  count(*) as usage_rows,
+  cast(sum(requests) as bigint) as usage_rows,
   cast(coalesce(sum(input_uncached_tokens), 0) as bigint) as input_uncached,
   cast(coalesce(sum(input_cache_read_tokens), 0) as bigint) as input_cache_read,
   cast(coalesce(sum(input_cache_write_tokens), 0) as bigint) as input_cache_write,

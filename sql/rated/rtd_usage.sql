@@ -1,7 +1,7 @@
 -- What was used, before any price: GPU time and tokens in one shape.
 -- Grain: one period, segment, tenant, site, workload, product, meter and kind
 -- Key: period, segment_no, kind, tenant_id, tenant_key, site_id, workload_id, product, meter, image_digest
--- Inputs: rtd_allocation_piece, fct_allocation, fct_token_usage, ref_segment, ref_site, ref_token_policy
+-- Inputs: rtd_allocation_piece, fct_allocation, fct_token_hour, ref_segment, ref_site, ref_token_policy
 -- Columns:
 --   period varchar: yyyy-mm
 --   segment_no bigint: span of the period
@@ -57,15 +57,15 @@ requests as (
     cast(sum(usage.input_cache_read_tokens) as bigint) as input_cache_read,
     cast(sum(usage.input_cache_write_tokens) as bigint) as input_cache_write,
     cast(sum(usage.output_tokens) as bigint) as output_total,
-    count(case when usage.input_uncached_tokens > 0 then 1 end) as input_uncached_records,
-    count(case when usage.input_cache_read_tokens > 0 then 1 end) as input_cache_read_records,
-    count(case when usage.input_cache_write_tokens > 0 then 1 end) as input_cache_write_records,
-    count(case when usage.output_tokens > 0 then 1 end) as output_records,
-    count(*) as records
-  from fct_token_usage as usage
+    cast(sum(usage.input_uncached_requests) as bigint) as input_uncached_records,
+    cast(sum(usage.input_cache_read_requests) as bigint) as input_cache_read_records,
+    cast(sum(usage.input_cache_write_requests) as bigint) as input_cache_write_records,
+    cast(sum(usage.output_requests) as bigint) as output_records,
+    cast(sum(usage.requests) as bigint) as records
+  from fct_token_hour as usage
   inner join ref_segment as segments
-    on usage.event_at_ms >= segments.start_ms
-    and usage.event_at_ms < segments.end_ms
+    on usage.span_ms >= segments.start_ms
+    and usage.span_ms < segments.end_ms
   inner join ref_token_policy as policies
     on policies.period = segments.period
     and policies.status = usage.status
