@@ -18,7 +18,9 @@ default_site: hq
 
 function prices(): string {
   const since = 'effective_from: 2026-01-01, approved_by: finance';
-  const tokens = MODELS.map(({ name, perMillion }) => `  - {id: tok-${name}, model: ${name}, per_million: ${JSON.stringify(perMillion)}, ${since}}`);
+  const tokens = MODELS.map(
+    ({ name, perMillion }) => `  - {id: tok-${name}, model: ${name}, per_million: ${JSON.stringify(perMillion)}, ${since}}`,
+  );
   return `kind: book
 currency: CNY
 ---

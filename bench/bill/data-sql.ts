@@ -3,7 +3,20 @@
  * the row's number and its hash alone, so that what was planted is counted from the same numbers without a file.
  */
 import { sha256Hex } from '../../functions/domain/canonical-json.ts';
-import { BOOST_MHZ, EDGES, END_MS, HFU_LEVELS, INTERVAL_MS, JOB_ALLOCATIONS, MINUTES, MODELS, type Shape, START_MS, TEAMS, TENANTS } from './month.ts';
+import {
+  BOOST_MHZ,
+  EDGES,
+  END_MS,
+  HFU_LEVELS,
+  INTERVAL_MS,
+  JOB_ALLOCATIONS,
+  MINUTES,
+  MODELS,
+  type Shape,
+  START_MS,
+  TEAMS,
+  TENANTS,
+} from './month.ts';
 
 const LENGTH_MS = END_MS - START_MS;
 /** One request in so many is logged again in the next part; one in so many of these says something else the second time, and loses. */
@@ -72,7 +85,8 @@ const tenantName = "lpad(cast(tenant as varchar), 2, '0')";
 /** allocation_event: a pod is seen when it starts and when it has ended, a batch job once. */
 export function allocationRows(shape: Shape): string {
   const isPod = 'gpu % 2 = 0';
-  const seen = (atStart: boolean): string => `select *, ${atStart} as at_start from (${allocations(shape)})${atStart ? ` where ${isPod}` : ''}`;
+  const seen = (atStart: boolean): string =>
+    `select *, ${atStart} as at_start from (${allocations(shape)})${atStart ? ` where ${isPod}` : ''}`;
   const nothing = 'cast(null as varchar)';
   return `select
     case when ${isPod} then pod_uid else job_no end as native_id,

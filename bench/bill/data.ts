@@ -62,10 +62,8 @@ async function makeMonth(directory: string, shape: Shape, say: Say): Promise<obj
     const connection = await instance.connect();
     for (const part of queue) {
       const { rows, bytes } = await writePart(connection, store, part, work);
-      const sum = (stored[part.dataset] ??= { files: 0, rows: 0, bytes: 0 });
-      sum.files += 1;
-      sum.rows += rows;
-      sum.bytes += bytes;
+      const sum = stored[part.dataset] ?? { files: 0, rows: 0, bytes: 0 };
+      stored[part.dataset] = { files: sum.files + 1, rows: sum.rows + rows, bytes: sum.bytes + bytes };
       done += 1;
       say(`generating: ${done} of ${parts.length} parts`);
     }

@@ -3,7 +3,19 @@
  * a minute and is there once, that a hold is one accelerator, which column names the holder, that no price changes within the month.
  */
 import { sqlText } from '../ingest/peer-sql.ts';
-import { BOOST_MHZ, END_MS, GPU_PRICE, INTERVAL_MS, METERS, MODELS, PENALTY_BELOW, PENALTY_FACTOR, START_MS, TEAMS, TENANTS } from './month.ts';
+import {
+  BOOST_MHZ,
+  END_MS,
+  GPU_PRICE,
+  INTERVAL_MS,
+  METERS,
+  MODELS,
+  PENALTY_BELOW,
+  PENALTY_FACTOR,
+  START_MS,
+  TEAMS,
+  TENANTS,
+} from './month.ts';
 
 const HOUR_MS = 3_600_000;
 
