@@ -24,16 +24,23 @@ interface Usage {
   readonly peakKib: number;
 }
 
+/** A program that is not this Node, and what its environment has besides; it tells its usage as usage.js does (bill/usage.py). */
+export interface Program {
+  readonly command: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
 /**
- * Runs `node <args>` in `folder`. The wall time is from start to end of the process, start of Node included.
+ * Runs `node <args>`, or another program, in `folder`. The wall time is from start to end of the process, start of Node included.
  * Every Node process in the tree reports for itself, so a launcher that hands over to another Node hides nothing.
  * Errors: a command that fails, with what it printed.
  */
-export async function runMeasured(args: readonly string[], folder: string): Promise<Ran> {
+export async function runMeasured(args: readonly string[], folder: string, program?: Program): Promise<Ran> {
   const report = join(folder, `usage-${process.hrtime.bigint()}.jsonl`);
-  const env = { ...process.env, NODE_OPTIONS: `--import=${PRELOAD}`, KASHI_BENCH_USAGE: report };
+  const env = { ...process.env, NODE_OPTIONS: `--import=${PRELOAD}`, KASHI_BENCH_USAGE: report, ...program?.env };
+  const command = program?.command ?? process.execPath;
   const started = process.hrtime.bigint();
-  const child = spawn(process.execPath, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(command, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
   // A bench that is stopped leaves nothing running.
   const stop = (): unknown => child.kill('SIGKILL');
   process.once('exit', stop);
@@ -50,7 +57,7 @@ export async function runMeasured(args: readonly string[], folder: string): Prom
   const stdout = Buffer.concat(out).toString();
   if (code !== 0)
     throw new Error(
-      `a measured command failed\n  command: node ${args.join(' ')}\n  status:  ${code}\n${Buffer.concat(err)}${stdout.slice(-2_000)}`,
+      `a measured command failed\n  command: ${command} ${args.join(' ')}\n  status:  ${code}\n${Buffer.concat(err)}${stdout.slice(-2_000)}`,
     );
   const usages = readFileSync(report, 'utf8')
     .trim()

@@ -1,6 +1,9 @@
 #!/usr/bin/env node
 /** Speed, side by side with a peer in one run: npm run bench -- <case> [options]. A case is one folder beside this file. */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
+import { billCase, smallBill } from './bill/case.ts';
 import { ingestCase } from './ingest/case.ts';
 
 /** npm keeps options for itself unless they stand after `--`; a run of minutes with the wrong size is worse than a word about it. */
@@ -17,7 +20,20 @@ function refuseSwallowedOptions(program: Command): void {
 const program = new Command('bench')
   .description('speed, side by side with a peer in one run; results are recorded in bench/README.md')
   .showHelpAfterError('(npm run bench -- --help, or npm run bench -- <case> --help)')
-  .addHelpText('after', '\nExamples:\n  npm run bench ingest\n  npm run bench -- ingest --rows 200000 --samples 200000 --runs 1');
+  // Options of the same name before and behind the name of a case are not the same.
+  .enablePositionalOptions()
+  .option('--small', 'a small bill, for CI: fails when kashi takes a third more CPU beside bare DuckDB than was recorded')
+  .option('--record', 'with --small: record its ratio in bench/last.json')
+  .option('--cache <dir>', 'with --small: folder for generated data', join(tmpdir(), 'kashi-bench'))
+  .action(async (options: { small?: true; record?: true; cache: string }) => {
+    if (options.small !== true) program.help();
+    await smallBill(options);
+  })
+  .addHelpText(
+    'after',
+    '\nExamples:\n  npm run bench -- --small\n  npm run bench bill\n  npm run bench ingest\n  npm run bench -- ingest --rows 200000 --samples 200000 --runs 1',
+  );
+program.addCommand(billCase(positive));
 program.addCommand(ingestCase(positive));
 refuseSwallowedOptions(program);
 try {

@@ -1,6 +1,7 @@
 /** The results as one Markdown table, which reads well on a terminal too. */
 import { median, type Taken } from '../measure.ts';
 import { machineLine } from '../record.ts';
+import { tableText } from '../table.ts';
 import type { Input } from './inputs.ts';
 
 export interface Measured {
@@ -52,15 +53,6 @@ function rows({ input, raw, kashi, peer }: Measured): string[][] {
     row('bare DuckDB', peer, untitled, ['', '']),
     row(input.compressed ? 'read + gunzip only' : 'read only', raw, untitled, ['', '']),
   ];
-}
-
-function tableText(header: readonly string[], body: readonly (readonly string[])[]): string[] {
-  const widths = header.map((name, index) => Math.max(name.length, ...body.map((cells) => cells[index]?.length ?? 0)));
-  const isRight = (index: number): boolean => index >= 2;
-  const pad = (cell: string, index: number): string =>
-    isRight(index) ? cell.padStart(widths[index] ?? 0) : cell.padEnd(widths[index] ?? 0);
-  const rule = widths.map((width, index) => (isRight(index) ? `${'-'.repeat(width - 1)}:` : '-'.repeat(width)));
-  return [header.map(pad), rule, ...body.map((cells) => cells.map(pad))].map((cells) => `| ${cells.join(' | ')} |`);
 }
 
 /** Machine, sizes, table. */

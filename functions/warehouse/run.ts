@@ -18,7 +18,7 @@ export const PUBLIC_VIEWS = [
 ] as const;
 
 /** Large row sets that are read once per question stay views; small ones that several models read become tables. */
-const STREAMED = new Set(['stg_token_usage', 'stg_observation', 'fct_token_usage', 'fct_gpu_sample', 'fct_sample_slice']);
+const STREAMED = new Set(['stg_token_usage', 'stg_observation', 'fct_token_usage', 'fct_gpu_sample', 'fct_sample_span']);
 
 export function loadModels(files: readonly SqlFile[]): readonly Model[] {
   return files.map(parseModel);

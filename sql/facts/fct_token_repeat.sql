@@ -1,7 +1,7 @@
 -- Requests logged again under the same key: which row counts, and whether this one says something else.
 -- Grain: one repeated row
 -- Key: request_key, object_id, line
--- Inputs: stg_token_usage
+-- Inputs: stg_token_again
 -- Columns:
 --   request_key varchar: natural key
 --   source varchar: source name
@@ -19,10 +19,10 @@
 -- Source: SPEC 3
 with
 winners as (
-  select * from stg_token_usage where occurrence = 1
+  select * from stg_token_again where occurrence = 1
 ),
 repeats as (
-  select * from stg_token_usage where occurrence > 1
+  select * from stg_token_again where occurrence > 1
 )
 select
   repeats.request_key,

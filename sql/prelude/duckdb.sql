@@ -5,6 +5,9 @@
 create macro to_utf8(txt) as txt;
 create macro to_hex(txt) as txt;
 
+-- Eight bytes of some hash: other ones than Trino's, so they are compared within a statement and never stored.
+create macro xxhash64(txt) as hash(txt);
+
 -- Null when either side is null; DuckDB's own would ignore the null.
 create macro greatest(left_value, right_value) as case when left_value is null or right_value is null then null when left_value >= right_value then left_value else right_value end;
 create macro least(left_value, right_value) as case when left_value is null or right_value is null then null when left_value <= right_value then left_value else right_value end;

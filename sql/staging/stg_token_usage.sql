@@ -1,7 +1,7 @@
 -- Every logged request attempt, with its place among the rows that share its natural key.
 -- Grain: one stored row
 -- Key: source, native_id, occurrence
--- Inputs: raw_token_usage
+-- Inputs: raw_token_usage, stg_token_place, stg_token_again
 -- Columns:
 --   request_key varchar: natural key, 32 hex digits
 --   occurrence bigint: 1 for the row that counts (first committed), 2 and up for its repeats
@@ -27,17 +27,40 @@
 -- Rules: duplicates are found over all retained rows, with no time window; the first committed wins.
 -- Source: SPEC 3
 with
-raw_rows as (
-  select * from raw_token_usage
-),
-ranked as (
-  select
-    raw_rows.*,
-    row_number() over (partition by source, native_id order by fold_order, object_id, line) as occurrence
-  from raw_rows
+single as (
+  select raw_rows.*
+  from raw_token_usage as raw_rows
+  left join stg_token_place as places
+    on places.object_id = raw_rows.object_id
+    and places.line = raw_rows.line
+  where places.object_id is null
 )
 select
   lower(to_hex(md5(to_utf8(source || '|' || native_id)))) as request_key,
+  cast(1 as bigint) as occurrence,
+  native_id,
+  event_at_ms,
+  tenant_key,
+  site_id,
+  model,
+  model_alias,
+  image_digest,
+  input_uncached_tokens,
+  input_cache_read_tokens,
+  input_cache_write_tokens,
+  output_tokens,
+  reasoning_tokens,
+  usage_source,
+  status,
+  attempt_group,
+  source,
+  object_id,
+  line,
+  fold_order
+from single
+union all
+select
+  request_key,
   occurrence,
   native_id,
   event_at_ms,
@@ -58,4 +81,4 @@ select
   object_id,
   line,
   fold_order
-from ranked
+from stg_token_again
