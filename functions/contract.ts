@@ -34,6 +34,8 @@ export const PREFIX = {
   hooks: '_hooks/',
   /** The log of all rollouts, and the signed messages to each edge. */
   fleet: 'fleet/',
+  /** Replaced whole: an object an edge, whose age says when it was heard of. */
+  heard: 'heard/',
 } as const;
 
 /** Raised when the meaning of a stored file changes; part of every commit. */
@@ -46,7 +48,16 @@ export const PARSER_VERSION = 1;
 export const BILLS_PREFIXES: readonly string[] = [PREFIX.closes, PREFIX.bills, PREFIX.objects, PREFIX.orders, PREFIX.waivers];
 
 /** Slots that are created once and never replaced or deleted: the policy of each bucket says so too. */
-export const WRITE_ONCE_PREFIXES: readonly string[] = [PREFIX.commits, PREFIX.snapshots, PREFIX.closes, PREFIX.bills];
+export const WRITE_ONCE_PREFIXES: readonly string[] = [
+  PREFIX.commits,
+  PREFIX.snapshots,
+  PREFIX.closes,
+  PREFIX.bills,
+  PREFIX.models,
+  PREFIX.releases,
+  PREFIX.fleet,
+  PREFIX.hooks,
+];
 
 /** The functions of a deploy; each is functions/handlers/<name>.ts. */
 export const FUNCTIONS = [
@@ -61,6 +72,10 @@ export const FUNCTIONS = [
   'waive',
   'export',
   'receive',
+  'hook',
+  'intake',
+  'hub',
+  'rollout',
 ] as const;
 
 export type FunctionName = (typeof FUNCTIONS)[number];
@@ -77,6 +92,15 @@ export const ENV = {
   deadLetters: 'KASHI_DEAD_LETTERS',
   signingKey: 'KASHI_SIGNING_KEY',
   tokensSecret: 'KASHI_TOKENS_SECRET',
+  /** Secrets that models.yaml and fleet.yaml name as files: JSON of file name → text. */
+  hooksSecret: 'KASHI_HOOKS_SECRET',
+  fleetSecret: 'KASHI_FLEET_SECRET',
+  intakeQueue: 'KASHI_INTAKE_QUEUE',
+  rolloutQueue: 'KASHI_ROLLOUT_QUEUE',
+  /** Signs messages to edges. */
+  edgeKey: 'KASHI_EDGE_KEY',
+  /** Signs attestations of images. */
+  attestationKey: 'KASHI_ATTESTATION_KEY',
   /** Memory of the engine, such as 1200MB. */
   engineMemory: 'KASHI_ENGINE_MEMORY',
 } as const;
@@ -98,4 +122,17 @@ export const METRIC = {
   checksFailed: 'ChecksFailed',
   closeHindrances: 'CloseHindrances',
   deliveriesRefused: 'DeliveriesRefused',
+  hooksRefused: 'HooksRefused',
+  hooksDead: 'HooksDead',
+  /** Longest time without progress of a rollout that waits for nobody but kashi, a registry or an edge. */
+  rolloutStalled: 'RolloutStalledSeconds',
+  digestsUnproven: 'DigestsUnproven',
+  replicationFailed: 'ReplicationFailed',
+  edgesOffline: 'EdgesOffline',
+  edgesUnhealthy: 'EdgesUnhealthy',
+  runsStopped: 'RunsStopped',
+  messagesDead: 'MessagesDead',
+  /** From the promotion to live, and of it what was work; also by service, edge and wave, where the parts are too. */
+  leadTime: 'LeadTimeSeconds',
+  leadWork: 'LeadWorkSeconds',
 } as const;

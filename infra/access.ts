@@ -19,11 +19,22 @@ export interface Access {
   /** Counts the dead letters. */
   readonly deadLetters?: true;
   readonly tokens?: true;
+  /** Of the distribution stack, which gives these rights itself. */
+  readonly distribution?: DistributionAccess;
+}
+
+export interface DistributionAccess {
+  /** The one secret that it reads. */
+  readonly secret: 'hooks' | 'fleet';
+  readonly sends?: 'intake' | 'rollout';
+  /** Reads and copies production images, asks how replication is, signs messages to edges, knows the key that attests. */
+  readonly rollsOut?: true;
 }
 
 /** Every key of a bucket. */
 export const ALL = '';
 
+const { models, releases, hooks, fleet, heard } = PREFIX;
 const { data, commits, seen, quarantine, segments, snapshots, config, provisional, closes, bills, objects, orders, waivers } = PREFIX;
 
 /** A snapshot and the rows that it names. */
@@ -77,4 +88,12 @@ export const ACCESS: Readonly<Record<FunctionName, Access>> = {
   waive: { buckets: { bills: { get: [bills, waivers], list: [bills], put: [waivers] } }, signing: 'sign' },
   export: { buckets: { bills: { get: [bills, objects], list: [bills] }, export: { put: [ALL] } }, signing: 'verify' },
   receive: { buckets: { landing: { put: [ALL] } }, tokens: true },
+  // To get: whether a delivery that comes again has the same body.
+  hook: { buckets: { warehouse: { get: [hooks], put: [hooks] } }, distribution: { secret: 'hooks', sends: 'intake' } },
+  intake: { buckets: { warehouse: { get: [hooks, models], list: [hooks], put: [hooks, models] } }, distribution: { secret: 'hooks' } },
+  hub: { buckets: { warehouse: { get: [fleet], put: [fleet, heard] } }, distribution: { secret: 'fleet', sends: 'rollout' } },
+  rollout: {
+    buckets: { warehouse: { get: [fleet, models, releases], list: [models, heard], put: [fleet] } },
+    distribution: { secret: 'fleet', rollsOut: true },
+  },
 };

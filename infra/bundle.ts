@@ -20,8 +20,14 @@ const HANDLERS = join('functions', 'handlers');
 /** Of the centre's folder, what its configuration may name. Keys, secrets, logs and the warehouse of a trial stay out. */
 const CONFIGURATION = /\.(ya?ml|csv)$/;
 
-/** Makes the bundle and returns its folder. Errors: KashiError not_found when the engine's binary cannot be had, config_missing. */
-export function makeBundle(architecture: 'arm64' | 'x64', centre: string): string {
+/** Of the fleet's folder: its files and the public keys of edges. Secrets lie in Secrets Manager. */
+const FLEET = /(\.ya?ml|\.pub\.pem)$/;
+
+/**
+ * Makes the bundle and returns its folder. `fleet`: folder of fleet.yaml, null without one.
+ * Errors: KashiError not_found when the engine's binary cannot be had, config_missing.
+ */
+export function makeBundle(architecture: 'arm64' | 'x64', centre: string, fleet: string | null): string {
   const out = join(CACHE, `bundle-${architecture}`);
   rmSync(out, { recursive: true, force: true });
   bundleHandlers(join(out, HANDLERS));
@@ -29,6 +35,8 @@ export function makeBundle(architecture: 'arm64' | 'x64', centre: string): strin
   cpSync(join(ROOT, 'sql'), join(out, 'sql'), { recursive: true });
   cpSync(join(ROOT, 'functions', 'close', 'verify-bill.mjs'), join(out, 'functions', 'close', 'verify-bill.mjs'));
   copyCentre(centre, join(out, 'centre'));
+  if (fleet !== null)
+    cpSync(fleet, join(out, 'fleet'), { recursive: true, filter: (path) => statSync(path).isDirectory() || FLEET.test(path) });
   const binding = bindingFolder(architecture);
   cpSync(binding, join(out, 'node_modules', '@duckdb', `node-bindings-linux-${architecture}`), { recursive: true });
   return out;
@@ -59,7 +67,7 @@ function bundleHandlers(outdir: string): void {
 }
 
 /** Errors: KashiError config_missing. */
-function copyCentre(from: string, to: string): void {
+export function copyCentre(from: string, to: string): void {
   const file = join(from, 'kashi.yaml');
   if (!existsSync(file)) throw new KashiError('config_missing', 'the folder of the centre has no kashi.yaml', { where: from });
   const { landing, warehouse } = parseConfig(parseOneYaml(readFileSync(file, 'utf8'), file), file);

@@ -4,7 +4,9 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseConfig } from '../functions/domain/config.ts';
 import { KashiError } from '../functions/domain/errors.ts';
+import type { FleetFile } from '../functions/domain/fleet-file.ts';
 import { parseOneYaml, validate } from '../functions/domain/yaml-config.ts';
+import { readFleet, refuseSharedRegistries } from './registries.ts';
 import stageSchema from './stage.schema.json' with { type: 'json' };
 
 export interface StageConfig {
@@ -40,6 +42,29 @@ export interface StageConfig {
   };
   readonly analysts: { readonly scan_limit_gb: number; readonly tenants: readonly string[] };
   readonly budget_usd: number;
+  /** Null: no stack of it is made. */
+  readonly distribution: DistributionConfig | null;
+}
+
+export interface DistributionConfig {
+  /** Absolute path of the folder of fleet.yaml. */
+  readonly folder: string;
+  readonly fleet: FleetFile;
+  readonly requests_per_second: number;
+  readonly lead_time_minutes: number;
+  readonly stalled_minutes: number;
+  readonly scan: 'basic' | 'enhanced';
+  readonly signing_profile: string | null;
+  readonly other_replication: readonly {
+    readonly prefixes: readonly string[];
+    readonly destinations: readonly { readonly account: string; readonly region: string }[];
+  }[];
+  readonly build: {
+    readonly compute: string;
+    readonly gpu: boolean;
+    readonly hours: number;
+    readonly artifact_buckets: readonly string[];
+  };
 }
 
 const STAGES = fileURLToPath(new URL('./stages/', import.meta.url));
@@ -52,7 +77,17 @@ export function readStage(stage: string, directory = STAGES): StageConfig {
     const known = readdirSync(directory).flatMap((name) => /^(.+)\.yaml$/.exec(name)?.[1] ?? []);
     throw new KashiError('usage', 'unknown stage', { where: '-c stage=', allowed: known.sort().join(', '), found: stage });
   }
-  return parseStage(stage, readFileSync(file, 'utf8'), file);
+  const config = parseStage(stage, readFileSync(file, 'utf8'), file);
+  if (config.distribution !== null) refuseSharedRegistries([config, ...siblings(stage, directory)]);
+  return config;
+}
+
+/** The other stages of the folder: one of them may be deployed to the same registry. */
+function siblings(stage: string, directory: string): StageConfig[] {
+  const others = readdirSync(directory).flatMap((name) => /^(.+)\.yaml$/.exec(name)?.[1] ?? []);
+  return others
+    .filter((other) => other !== stage)
+    .map((other) => parseStage(other, readFileSync(join(directory, `${other}.yaml`), 'utf8'), join(directory, `${other}.yaml`)));
 }
 
 /** Errors: as readStage. */
@@ -71,7 +106,27 @@ export function parseStage(stage: string, text: string, fileName: string): Stage
     timeZone: timeZoneOf(centre, fileName),
     ...Object.fromEntries(SECTIONS.map((name) => [name, section(name)])),
     analysts: { tenants: [], ...section('analysts') },
+    distribution: raw['distribution'] === undefined ? null : distributionOf(section('distribution'), raw, fileName),
   } as unknown as StageConfig;
+}
+
+const BUILD: DistributionConfig['build'] = { compute: 'LARGE', gpu: false, hours: 8, artifact_buckets: [] };
+
+function distributionOf(
+  given: Record<string, unknown>,
+  { account, region }: Record<string, unknown>,
+  fileName: string,
+): DistributionConfig {
+  const folder = resolve(dirname(fileName), String(given['fleet']));
+  const place = { account: (account as string | undefined) ?? null, region: (region as string | undefined) ?? null };
+  return {
+    signing_profile: null,
+    other_replication: [],
+    ...given,
+    folder,
+    fleet: readFleet(folder, place, fileName),
+    build: { ...BUILD, ...(given['build'] as object | undefined) },
+  } as unknown as DistributionConfig;
 }
 
 const SECTIONS = ['bills', 'landing', 'ingest', 'receive', 'billing', 'analysts'] as const;

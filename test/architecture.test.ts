@@ -54,8 +54,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'generate',
     'schemas',
   ],
-  cloud: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'ledger', 'ingest', 'watch', 'close', 'cli'],
-  handlers: ['contract.ts', 'ports.ts', 'domain', 'ledger', 'ingest', 'receive', 'watch', 'close', 'cli', 'cloud'],
+  cloud: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'ledger', 'ingest', 'watch', 'close', 'distribution', 'cli'],
+  handlers: ['contract.ts', 'ports.ts', 'domain', 'ledger', 'ingest', 'receive', 'watch', 'close', 'distribution', 'cli', 'cloud'],
 };
 
 /** Packages and Node modules that touch the world: only adapters may use them. */

@@ -7,6 +7,7 @@ import { faultText } from '../distribution/perform.ts';
 import { releaseToRollOut } from '../distribution/releases.ts';
 import { KashiError } from '../domain/errors.ts';
 import { isModelName, parseModelVersion } from '../domain/model-version.ts';
+import { metricsCommand } from './fleet-metrics.ts';
 import {
   type FleetOptions,
   type FleetSession,
@@ -39,6 +40,7 @@ export function fleetCommand(): Command {
   command.addCommand(statusCommand());
   command.addCommand(promoteCommand());
   command.addCommand(runCommand());
+  command.addCommand(metricsCommand());
   for (const one of switchCommands()) command.addCommand(one);
   command.addCommand(
     withFleetOptions(new Command('init').description('make the key that signs messages to edges (ECDSA P-256)')).action(

@@ -10,6 +10,12 @@ import { errorText } from '../watch/retry.ts';
 export interface Observer {
   /** Numbers by METRIC name. */
   count(numbers: Readonly<Record<string, number>>): void;
+  /** Numbers in seconds, each also under these dimensions; `facts` stand beside them in the log. */
+  measure(
+    dimensions: Readonly<Record<string, string>>,
+    seconds: Readonly<Record<string, number>>,
+    facts: Readonly<Record<string, string>>,
+  ): void;
   info(message: string, facts: Readonly<Record<string, unknown>>): void;
   warn(message: string, facts: Readonly<Record<string, unknown>>): void;
 }
@@ -25,6 +31,14 @@ export function observed<Event, Answer>(
   const observer: Observer = {
     count: (numbers) => {
       for (const [metric, value] of Object.entries(numbers)) metrics.addMetric(metric, MetricUnit.NoUnit, value);
+    },
+    measure: (dimensions, seconds, facts) => {
+      // A document of its own: the dimensions are not those of what the function counts.
+      const apart = new Metrics({ namespace: METRIC.namespace });
+      apart.addDimensions({ ...dimensions });
+      for (const [metric, value] of Object.entries(seconds)) apart.addMetric(metric, MetricUnit.Seconds, value);
+      for (const [fact, text] of Object.entries(facts)) apart.addMetadata(fact, text);
+      apart.publishStoredMetrics();
     },
     info: (message, facts) => logger.info(message, { ...facts }),
     warn: (message, facts) => logger.warn(message, { ...facts }),

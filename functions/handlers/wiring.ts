@@ -28,7 +28,7 @@ const s3 = new S3Client({ forcePathStyle: hasOwnEndpoint() });
 const sqs = new SQSClient({});
 
 /** Errors: KashiError config_missing. */
-function setting(name: keyof typeof ENV): string {
+export function setting(name: keyof typeof ENV): string {
   const value = process.env[ENV[name]] ?? '';
   if (value === '') throw new KashiError('config_missing', 'a setting of the function is missing', { where: `environment ${ENV[name]}` });
   return value;
@@ -83,6 +83,9 @@ export const landing = {
   store: () => bucketStore(setting('landingBucket')),
 };
 
+/** To any queue of the stage. */
+export const post = (queue: 'intakeQueue' | 'rolloutQueue', body: string) => sendMessages(sqs, setting(queue), [body]);
+
 export const announce = (bodies: readonly string[]) => sendMessages(sqs, setting('ingestQueue'), bodies);
 
 async function deadLetters(): Promise<Hindrance[]> {
@@ -99,9 +102,16 @@ export const derived = {
   replace: (key: string, document: unknown) => replaceObject(s3, setting('warehouseBucket'), key, `${JSON.stringify(document, null, 1)}\n`),
 };
 
+/** The warehouse bucket alone: models, releases, hooks and the fleet lie there. */
+export const warehouse = () => bucketStore(setting('warehouseBucket'));
+
 export const exports = () => bucketStore(setting('exportBucket'));
 
+const secrets = new SecretsManagerClient({});
+
 /** Text of the tokens that senders present. */
-export const tokens = secretText(new SecretsManagerClient({}), () => setting('tokensSecret'), systemClock);
+export const tokens = secretText(secrets, () => setting('tokensSecret'), systemClock);
+export const hookSecrets = secretText(secrets, () => setting('hooksSecret'), systemClock);
+export const fleetSecrets = secretText(secrets, () => setting('fleetSecret'), systemClock);
 
 export { newAttempt as newId, systemClock } from '../cli/wiring.ts';

@@ -34,6 +34,8 @@ export interface StageFunctionProps extends StageParts {
   readonly queue?: Queue;
   readonly deadLetters?: Queue;
   readonly tokens?: Secret;
+  /** Besides what its rights say. @default none */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Share of the memory that the engine may take; Node and its buffers need the rest (RELIABILITY 1.13). */
@@ -89,7 +91,8 @@ export class StageFunction extends Construct {
     return made;
   }
 
-  private environment({ stage, memoryMb, buckets, signingKey, queue, deadLetters, tokens }: StageFunctionProps): Record<string, string> {
+  private environment(props: StageFunctionProps): Record<string, string> {
+    const { stage, memoryMb, buckets, signingKey, queue, deadLetters, tokens } = props;
     const { signing, buckets: rights } = this.access;
     const named = (name: BucketName, key: string): Record<string, string> =>
       rights[name] === undefined ? {} : { [key]: buckets[name].bucketName };
@@ -107,6 +110,7 @@ export class StageFunction extends Construct {
       ...(tokens === undefined ? {} : { [ENV.tokensSecret]: tokens.secretArn }),
       POWERTOOLS_SERVICE_NAME: stage,
       POWERTOOLS_LOG_LEVEL: 'INFO',
+      ...props.environment,
     };
   }
 
@@ -140,7 +144,8 @@ export class StageFunction extends Construct {
     if (this.access.tokens === true && tokens !== undefined) this.allow(['secretsmanager:GetSecretValue'], [tokens.secretArn]);
   }
 
-  private allow(actions: string[], resources: string[], conditions: Record<string, unknown> = {}): void {
+  /** A right that ACCESS names and another stack's part is needed for. */
+  allow(actions: string[], resources: string[], conditions: Record<string, unknown> = {}): void {
     this.role.addToPolicy(new PolicyStatement({ effect: Effect.ALLOW, actions, resources, conditions }));
   }
 

@@ -42,9 +42,14 @@ function placesOf({ Resource: named, Condition }: Statement): string[] {
   const prefixes = Condition?.StringLikeIfExists?.['s3:prefix'];
   return listed.flatMap((one) => {
     const text = JSON.stringify(one);
-    const place = /(Landing|Warehouse|Bills|Export|Signing)(Key)?[0-9A-F]{8}/.exec(text);
+    const [, region, images] = /:ecr:([a-z0-9-]+):\d{12}:repository\/([a-z-]+\/\*)/.exec(text) ?? [];
+    if (region !== undefined) return [`${region}/${images}`];
+    const place = /(Landing|Warehouse|Bills|Export|Signing|Edge|Attestation)(Key)?[0-9A-F]{8}/.exec(text);
     const tail = /"\/([^"]*)"\]\]/.exec(text)?.[1];
-    const start = place === null ? (/Landed|DeadLetters|Tokens/.exec(text)?.[0] ?? text) : `${place[1]}${place[2] ?? ''}`.toLowerCase();
+    const start =
+      place === null
+        ? (/Landed|DeadLetters|Tokens|HookSecrets|FleetSecrets|IntakeWork|RolloutWork/.exec(text)?.[0] ?? text)
+        : `${place[1]}${place[2] ?? ''}`.toLowerCase();
     if (prefixes !== undefined) return many(prefixes).map((prefix) => `${start}/${prefix}`);
     return [tail === undefined ? start : `${start}/${tail}`];
   });
@@ -70,6 +75,10 @@ const RATING = [
   'kms:GetPublicKey signingkey',
 ];
 
+const CONSUME = ['ChangeMessageVisibility', 'DeleteMessage', 'GetQueueAttributes', 'GetQueueUrl', 'ReceiveMessage'];
+const READ_IMAGES = ['BatchCheckLayerAvailability', 'BatchGetImage', 'GetDownloadUrlForLayer', 'ListImageReferrers'];
+const COPY_IMAGES = ['CompleteLayerUpload', 'CreateRepository', 'InitiateLayerUpload', 'PutImage', 'UploadLayerPart'];
+
 /** Each function: all that it may. Listing goes with reading: without it a missing object would look forbidden. */
 const MAY: Readonly<Record<FunctionName, readonly Right[]>> = {
   ingest: [
@@ -81,9 +90,7 @@ const MAY: Readonly<Record<FunctionName, readonly Right[]>> = {
     ...put('warehouse', 'data/', '_commits/', '_seen/', '_quarantine/'),
     ...read('warehouse'),
     ...write('warehouse'),
-    ...['ChangeMessageVisibility', 'DeleteMessage', 'GetQueueAttributes', 'GetQueueUrl', 'ReceiveMessage'].map(
-      (action) => `sqs:${action} Landed`,
-    ),
+    ...CONSUME.map((action) => `sqs:${action} Landed`),
   ],
   reconcile: [...list('landing', ''), ...list('warehouse', '_seen/'), 'sqs:SendMessage Landed'],
   seal: [
@@ -145,6 +152,49 @@ const MAY: Readonly<Record<FunctionName, readonly Right[]>> = {
     'kms:GetPublicKey signingkey',
   ],
   receive: [...put('landing', ''), ...write('landing'), 'secretsmanager:GetSecretValue Tokens'],
+  hook: [
+    ...get('warehouse', '_hooks/'),
+    ...list('warehouse', '_hooks/'),
+    ...put('warehouse', '_hooks/'),
+    ...read('warehouse'),
+    ...write('warehouse'),
+    'secretsmanager:GetSecretValue HookSecrets',
+    'sqs:SendMessage IntakeWork',
+  ],
+  intake: [
+    ...get('warehouse', '_hooks/', 'models/'),
+    ...list('warehouse', '_hooks/', 'models/'),
+    ...put('warehouse', '_hooks/', 'models/'),
+    ...read('warehouse'),
+    ...write('warehouse'),
+    'secretsmanager:GetSecretValue HookSecrets',
+    ...CONSUME.map((action) => `sqs:${action} IntakeWork`),
+  ],
+  hub: [
+    ...get('warehouse', 'fleet/'),
+    ...list('warehouse', 'fleet/'),
+    ...put('warehouse', 'fleet/', 'heard/'),
+    ...read('warehouse'),
+    ...write('warehouse'),
+    'secretsmanager:GetSecretValue FleetSecrets',
+    'sqs:SendMessage RolloutWork',
+  ],
+  rollout: [
+    ...get('warehouse', 'fleet/', 'models/', 'releases/'),
+    ...list('warehouse', 'fleet/', 'models/', 'releases/', 'heard/'),
+    ...put('warehouse', 'fleet/'),
+    ...read('warehouse'),
+    ...write('warehouse'),
+    'kms:GetPublicKey attestationkey',
+    'kms:GetPublicKey edgekey',
+    'kms:Sign edgekey',
+    'secretsmanager:GetSecretValue FleetSecrets',
+    ...CONSUME.map((action) => `sqs:${action} RolloutWork`),
+    ...[...READ_IMAGES, 'DescribeImageReplicationStatus'].map((action) => `ecr:${action} ap-southeast-1/production-models/*`),
+    ...['ap-southeast-3', 'eu-central-1'].flatMap((region) =>
+      [...READ_IMAGES, ...COPY_IMAGES].map((action) => `ecr:${action} ${region}/production-models/*`),
+    ),
+  ],
 };
 
 describe('each function may what its stage needs, and nothing else', () => {
@@ -162,7 +212,22 @@ describe('never', () => {
     );
   });
   test('reads raw logs, but the ingest', () => assert.deepEqual(who(/GetObject landing/), ['ingest']));
-  test('signs, but who closes and who waives', () => assert.deepEqual(who(/kms:Sign/), ['close', 'waive']));
+  test('signs, but who closes, who waives and who tells edges', () => assert.deepEqual(who(/kms:Sign/), ['close', 'waive', 'rollout']));
+  test('signs bills and messages with one key, or attestations at all', () => {
+    assert.deepEqual(who(/kms:Sign signingkey/), ['close', 'waive']);
+    assert.deepEqual(who(/kms:Sign attestationkey/), []);
+  });
+  test('reads or writes bills, who has to do with models and edges', () =>
+    assert.deepEqual(
+      (['hook', 'intake', 'hub', 'rollout'] as const).flatMap((name) =>
+        rightsOf(name).filter((right) => /bills|landing|data\//.test(right)),
+      ),
+      [],
+    ));
+  test('writes images at headquarters, or touches candidates', () => {
+    assert.deepEqual(who(/ecr:(Put|Create|Upload|Complete|Initiate)\w+ ap-southeast-1/), []);
+    assert.deepEqual(who(/ecr:\w+ \S*(staging|base)-models/), []);
+  });
   test('issues a bill, but who closes', () => assert.deepEqual(who(/PutObject bills\/(bills|closes|objects)/), ['close']));
   test('makes a snapshot, but sealer and compactor', () => assert.deepEqual(who(/PutObject warehouse\/_snap/), ['seal', 'compact']));
   test('commits, but the ingest', () => assert.deepEqual(who(/PutObject warehouse\/_commits/), ['ingest']));
@@ -216,5 +281,77 @@ describe('an analyst', () => {
     assert.deepEqual([...new Set(tables.map(({ Name }) => Name))].sort(), ['bill', 'bill_line', 'bill_unrated']);
     for (const { StorageDescriptor, Name } of tables)
       for (const { Name: column, Comment } of StorageDescriptor.Columns) assert.ok(Comment.length > 3, `${Name}.${column}`);
+  });
+});
+
+describe('a build', () => {
+  const rolesOf = (project: string): string => {
+    const found = [...resources.values()].find(({ Type, Properties }) => Type === 'AWS::CodeBuild::Project' && Properties.Name === project);
+    return found?.Properties.ServiceRole['Fn::GetAtt'][0] as string;
+  };
+  const statementsOf = (project: string): Statement[] =>
+    [...resources.values()]
+      .filter(({ Type, Properties }) => Type === 'AWS::IAM::Policy' && JSON.stringify(Properties.Roles).includes(rolesOf(project)))
+      .flatMap(({ Properties }) => Properties.PolicyDocument.Statement as Statement[]);
+  const mayWith = (project: string, pattern: RegExp): string[] =>
+    statementsOf(project).flatMap((statement) =>
+      many(statement.Action)
+        .filter((action) => pattern.test(action))
+        .map((action) => `${action} ${JSON.stringify(statement.Resource)}`),
+    );
+
+  test('pushes candidates, signs attestations, and comes near no production image, bill or rollout', () => {
+    const all = mayWith('kashi-prod-build', /./);
+    assert.ok(all.some((right) => /^ecr:PutImage .*repository\/staging-models\/\*/.test(right)));
+    assert.ok(all.some((right) => /^kms:Sign .*AttestationKey/.test(right)));
+    assert.deepEqual(
+      all.filter((right) => /production-models|SigningKey|EdgeKey|Bills|fleet\/|_hooks|secretsmanager|\*:\*/.test(right)),
+      [],
+    );
+    assert.deepEqual(
+      all
+        .filter((right) => /^s3:PutObject/.test(right))
+        .flatMap((right) => [...right.matchAll(/\/(\w+)\/\*/g)].map(([, prefix]) => prefix)),
+      ['objects', 'releases'],
+    );
+  });
+
+  test('of a base pushes bases alone', () =>
+    assert.deepEqual(
+      mayWith('kashi-prod-base', /^(ecr:Put|s3:Put|kms|secrets)/).map((right) => /repository\/([a-z-]+)/.exec(right)?.[1]),
+      ['base-models'],
+    ));
+});
+
+describe('nodes of an edge', () => {
+  const pullers = [...resources].filter(
+    ([, { Type, Properties }]) => Type === 'AWS::IAM::Role' && /-pull-/.test(String(Properties.RoleName ?? '')),
+  );
+
+  test('have a role in each Region that pulls production images of that Region, and nothing else', () => {
+    assert.deepEqual(
+      pullers.map(([, { Properties }]) => Properties.RoleName),
+      ['kashi-prod-pull-ap-southeast-3', 'kashi-prod-pull-eu-central-1'],
+    );
+    for (const [id, { Properties }] of pullers) {
+      const statements = [...resources.values()]
+        .filter((one) => one.Type === 'AWS::IAM::Policy' && JSON.stringify(one.Properties.Roles).includes(id))
+        .flatMap((one) => one.Properties.PolicyDocument.Statement as Statement[]);
+      assert.deepEqual(
+        statements.flatMap(({ Action }) => many(Action)).sort(),
+        [
+          'BatchCheckLayerAvailability',
+          'BatchGetImage',
+          'DescribeImages',
+          'GetAuthorizationToken',
+          'GetDownloadUrlForLayer',
+          'ListImageReferrers',
+        ].map((action) => `ecr:${action}`),
+      );
+      const region = String(Properties.RoleName).replace('kashi-prod-pull-', '');
+      assert.ok(
+        statements.some(({ Resource }) => JSON.stringify(Resource).includes(`:ecr:${region}:111122223333:repository/production-models/*`)),
+      );
+    }
   });
 });

@@ -102,8 +102,15 @@ describe('storage', () => {
           [...JSON.stringify(named).matchAll(/"\/([^"]*)\*"/g)].map((match) => match[1] ?? ''),
         )
         .sort();
-    assert.deepEqual(slots('CreateOnly'), ['_commits/', '_snap/', 'bills/', 'closes/', 'objects/', 'orders/', 'waivers/']);
-    assert.deepEqual(slots('NoDelete'), ['', '_commits/', '_quarantine/', '_seen/', '_segments/', '_snap/', 'config/']);
+    const logs = ['fleet/', 'models/', 'releases/'];
+    assert.deepEqual(
+      slots('CreateOnly'),
+      ['_commits/', '_hooks/', '_snap/', 'bills/', 'closes/', ...logs, 'objects/', 'orders/', 'waivers/'].sort(),
+    );
+    assert.deepEqual(
+      slots('NoDelete'),
+      ['', '_commits/', '_hooks/', '_quarantine/', '_seen/', '_segments/', '_snap/', 'config/', ...logs].sort(),
+    );
     assert.ok(
       denied.some(
         ({ Sid, Action }: { Sid: string; Action: unknown }) => Sid === 'NoLockBypass' && Action === 's3:BypassGovernanceRetention',
@@ -114,12 +121,20 @@ describe('storage', () => {
 
 describe('the queue', () => {
   test('waits six time-outs, gives up after five tries, and takes single failures', () => {
-    const [function_] = ofType('AWS::Lambda::Function').filter(({ Properties }) => Properties.FunctionName === 'kashi-prod-ingest');
-    const [queue] = ofType('AWS::SQS::Queue').filter(({ Properties }) => Properties.RedrivePolicy !== undefined);
-    assert.ok(queue?.Properties.VisibilityTimeout >= 6 * function_?.Properties.Timeout);
-    assert.equal(queue?.Properties.RedrivePolicy.maxReceiveCount, 5);
-    const [source] = ofType('AWS::Lambda::EventSourceMapping');
-    assert.deepEqual(source?.Properties.FunctionResponseTypes, ['ReportBatchItemFailures']);
+    const sources = ofType('AWS::Lambda::EventSourceMapping').map(({ Properties }) => Properties);
+    const readers = sources.map(({ FunctionName, EventSourceArn, FunctionResponseTypes }) => {
+      const { FunctionName: name, Timeout } = resources.get(FunctionName.Ref)?.Properties ?? {};
+      const queue = [...resources].find(([id]) => JSON.stringify(EventSourceArn).includes(id))?.[1].Properties;
+      assert.ok(queue.VisibilityTimeout >= 6 * Timeout, name);
+      assert.equal(queue.RedrivePolicy.maxReceiveCount, 5, name);
+      return [String(name).replace('kashi-prod-', ''), FunctionResponseTypes?.[0] ?? 'all or none'];
+    });
+    // A message to intake only wakes it: what fails is remembered with the hook.
+    assert.deepEqual(readers.sort(), [
+      ['ingest', 'ReportBatchItemFailures'],
+      ['intake', 'all or none'],
+      ['rollout', 'ReportBatchItemFailures'],
+    ]);
   });
 
   test('no function of the CDK itself is deployed', () => {

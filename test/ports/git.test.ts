@@ -1,4 +1,4 @@
-/** The port GitHost against real repositories: a bare one on this disk, and one elsewhere that is mirrored. */
+/** The port GitHost against real repositories: a bare one on this disk, one elsewhere that is mirrored, and one behind Git's own HTTP server. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -6,13 +6,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { gitHost, initBareRepository } from '../../functions/adapters/git.ts';
+import { gitHttpHost } from '../../functions/adapters/git-http.ts';
 import type { GitHost } from '../../functions/ports.ts';
+import { CREDENTIALS, startGitHttp } from '../support/git-http.ts';
 
 const AUTHOR = 'kashi <kashi@example.org>';
 const AT_MS = 1_790_000_000_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'kashi-git-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
+
+const server = await startGitHttp(folder);
+after(() => server.stop());
 
 let made = 0;
 async function bare(): Promise<string> {
@@ -31,6 +36,11 @@ const HOSTS: Readonly<Record<string, () => Promise<{ host: GitHost; other: GitHo
     const [path, one, two] = [await bare(), await bare(), await bare()];
     const options = { branch: 'main', author: AUTHOR, remote: path };
     return { host: gitHost(one, options), other: gitHost(two, options), path };
+  },
+  'over HTTP': async () => {
+    const path = await bare();
+    const options = { url: server.urlOf(path), branch: 'main', author: AUTHOR, credentials: () => Promise.resolve(CREDENTIALS) };
+    return { host: gitHttpHost(options), other: gitHttpHost(options), path };
   },
 };
 
@@ -102,4 +112,38 @@ test('a repository that is not there is an error that names it', async () => {
     assert.equal(error.code, 'store_unsuitable');
     return error.details?.where?.endsWith('nowhere.git') === true;
   });
+});
+
+test('over HTTP a wrong password, and a host that does not answer, are told apart', async () => {
+  const path = await bare();
+  const options = { branch: 'main', author: AUTHOR, credentials: () => Promise.resolve('kashi:wrong') };
+  await assert.rejects(gitHttpHost({ ...options, url: server.urlOf(path) }).tip(), { code: 'store_unsuitable' });
+  await assert.rejects(gitHttpHost({ ...options, url: 'http://127.0.0.1:1/none.git' }).tip(), { name: 'TransientStoreError' });
+});
+
+test('over HTTP a repository that others packed, with deltas and history, is read and written as it is', async () => {
+  const path = await bare();
+  const here = gitHost(path, { branch: 'main', author: AUTHOR, remote: null });
+  let parent: string | null = null;
+  const text = (version: number): string =>
+    Array.from({ length: 400 }, (_, row) => `row ${row}: ${row === version ? 'new' : 'old'}\n`).join('');
+  for (let version = 0; version < 5; version += 1) {
+    const next = await here.write(
+      change(parent, { 'edges/a/k.yaml': text(version), [`edges/b${version}/k.yaml`]: text(version + 9), 'edges.txt': '1' }),
+    );
+    await here.move(parent, next);
+    parent = next;
+  }
+  inRepository(path, 'repack', '-adf', '--depth=50', '--window=50');
+  const host = gitHttpHost({ url: server.urlOf(path), branch: 'main', author: AUTHOR, credentials: () => Promise.resolve(CREDENTIALS) });
+  assert.equal(await host.tip(), parent);
+  const read = await host.read(parent!, ['edges/a/k.yaml', 'edges/b3/k.yaml']);
+  assert.deepEqual(
+    [...read.values()].map((bytes) => Buffer.from(bytes ?? []).toString()),
+    [text(4), text(12)],
+  );
+  const next = await host.write(change(parent, { 'edges/a/k.yaml': text(77), 'edges/c/deep/k.yaml': 'x' }));
+  assert.equal(await host.move(parent, next), true);
+  inRepository(path, 'fsck', '--strict');
+  assert.equal(inRepository(path, 'diff', '--name-only', parent!, 'main'), 'edges/a/k.yaml\nedges/c/deep/k.yaml');
 });
