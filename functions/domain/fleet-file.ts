@@ -17,6 +17,7 @@ export interface FleetEdge {
   readonly secretFile: string | null;
   readonly bandwidth: number | null;
   readonly order: number;
+  readonly carried: boolean;
 }
 
 export interface FleetWave {
@@ -64,6 +65,7 @@ interface RawEdge {
   readonly secret_file?: string;
   readonly bandwidth?: number;
   readonly order?: number;
+  readonly carried?: boolean;
 }
 
 interface RawWave {
@@ -140,6 +142,7 @@ function edgeOf(raw: RawEdge): FleetEdge {
     secretFile: raw.secret_file ?? null,
     bandwidth: raw.bandwidth ?? null,
     order: raw.order ?? 0,
+    carried: raw.carried ?? false,
   };
 }
 
