@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { KashiError } from '../domain/errors.ts';
 import type { GitChange, GitHost } from '../ports.ts';
+import { cannotStart, GIT_OPTIONS, GitEnded, GitProcess, gitEnvironment } from './git-process.ts';
 
 export interface GitOptions {
   readonly branch: string;
@@ -13,19 +14,6 @@ export interface GitOptions {
   readonly remote: string | null;
 }
 
-/** Nothing of the user's or the machine's configuration, and no question at a terminal. */
-function environment(): NodeJS.ProcessEnv {
-  const { GIT_SSH_COMMAND, ...rest } = process.env;
-  return {
-    ...rest,
-    ...(GIT_SSH_COMMAND === undefined ? {} : { GIT_SSH_COMMAND }),
-    GIT_CONFIG_NOSYSTEM: '1',
-    GIT_CONFIG_GLOBAL: '/dev/null',
-    GIT_TERMINAL_PROMPT: '0',
-    LC_ALL: 'C',
-  };
-}
-
 interface GitRun {
   readonly code: number;
   readonly stdout: Buffer;
@@ -33,25 +21,22 @@ interface GitRun {
 }
 
 /** Errors: KashiError config_missing when there is no git. */
-async function git(directory: string, args: readonly string[], input: Uint8Array | null = null): Promise<GitRun> {
+async function git(directory: string, args: readonly string[]): Promise<GitRun> {
   return await new Promise((resolve, reject) => {
-    const child = spawn('git', ['--git-dir', directory, ...args], { env: environment(), stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn('git', [...GIT_OPTIONS, '--git-dir', directory, ...args], {
+      env: gitEnvironment(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const out: Buffer[] = [];
     const err: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
     child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
-    child.on('error', (cause) => {
-      const found = cause.message;
-      reject(new KashiError('config_missing', 'git cannot be started', { allowed: 'git 2.30 or newer in PATH', found }, { cause }));
-    });
+    child.on('error', (cause) => reject(cannotStart(cause)));
     child.on('close', (code) => resolve({ code: code ?? 1, stdout: Buffer.concat(out), stderr: Buffer.concat(err).toString('utf8') }));
-    // A command that fails early closes its input; its exit code says why.
-    child.stdin.on('error', () => {});
-    child.stdin.end(input ?? undefined);
   });
 }
 
-function refused(directory: string, doing: string, { stderr }: GitRun): KashiError {
+function refused(directory: string, doing: string, { stderr }: Pick<GitRun, 'stderr'>): KashiError {
   return new KashiError('store_unsuitable', `git cannot ${doing}`, { where: directory, found: stderr.trim() });
 }
 
@@ -62,42 +47,73 @@ export async function initBareRepository(directory: string, branch: string): Pro
   if (made.code !== 0) throw refused(directory, 'make a repository', made);
 }
 
+/** Commits after which the writer is started anew and git may tidy its packs, of which every commit makes one. */
+const TIDY_AFTER = 40;
+const NEVER = '0'.repeat(40);
+const MOST_KNOWN = 50_000;
+
+/** Three git commands stay open: one reads, one writes objects, one moves the branch. What stands in the repository decides, not what they remember. */
 export function gitHost(directory: string, { branch, author, remote }: GitOptions): GitHost {
   const ref = `refs/heads/${branch}`;
+  const reader = new GitProcess(directory, ['cat-file', '--batch']);
+  // As a pack, however small: loose objects would take one more process.
+  const writer = new GitProcess(directory, ['-c', 'fastimport.unpackLimit=0', 'fast-import', '--quiet', '--cat-blob-fd=1']);
+  const mover = new GitProcess(directory, ['update-ref', '--stdin']);
+  let written = 0;
+  /** Files of one commit that were read or written here. A commit never changes, so nothing else can be in it. */
+  let known: { readonly commit: string; readonly files: Map<string, Uint8Array | null> } = { commit: '', files: new Map() };
+
+  /** Errors: KashiError store_unsuitable with what git said. */
+  async function asked<T>(process: GitProcess, doing: string, question: Uint8Array, read: (output: Buffer) => T | null): Promise<T> {
+    try {
+      return await process.ask(question, read);
+    } catch (error) {
+      throw error instanceof GitEnded ? refused(directory, doing, error) : error;
+    }
+  }
 
   async function tip(): Promise<string | null> {
     if (remote !== null) {
       const fetched = await git(directory, ['fetch', '--quiet', '--no-tags', remote, `+${ref}:${ref}`]);
       if (fetched.code !== 0 && !/couldn't find remote ref/.test(fetched.stderr)) throw refused(remote, 'fetch', fetched);
     }
-    const found = await git(directory, ['rev-parse', '--verify', '--quiet', `${ref}^{commit}`]);
-    if (found.code === 0) return found.stdout.toString('utf8').trim();
-    if (found.stderr !== '') throw refused(directory, 'read the branch', found);
-    return null;
+    const question = Buffer.from(`${ref}^{commit}\n`);
+    const [found = null] = await asked(reader, 'read the branch', question, (output) => parseBatch(output, 1));
+    return found?.hash ?? null;
   }
 
   async function read(commit: string, paths: readonly string[]): Promise<ReadonlyMap<string, Uint8Array | null>> {
-    if (paths.length === 0) return new Map();
-    const asked = await git(directory, ['cat-file', '--batch'], Buffer.from(paths.map((path) => `${commit}:${path}\n`).join('')));
-    if (asked.code !== 0) throw refused(directory, 'read files', asked);
-    return parseBatch(asked.stdout, paths);
+    if (known.commit !== commit || known.files.size > MOST_KNOWN) known = { commit, files: new Map() };
+    const { files } = known;
+    const asking = paths.filter((path) => !files.has(path));
+    if (asking.length > 0) {
+      const question = Buffer.from(asking.map((path) => `${commit}:${path}\n`).join(''));
+      const found = await asked(reader, 'read files', question, (output) => parseBatch(output, asking.length));
+      for (const [index, path] of asking.entries()) files.set(path, found[index]?.kind === 'blob' ? found[index].bytes : null);
+    }
+    return new Map(paths.map((path) => [path, files.get(path) ?? null]));
   }
 
   async function write(change: GitChange): Promise<string> {
-    const written = await git(directory, ['fast-import', '--quiet', '--cat-blob-fd=1'], importStream(change, author));
-    const commit = written.stdout.toString('utf8').trim();
-    if (written.code !== 0 || commit === '') throw refused(directory, 'write a commit', written);
+    const end = `progress ${randomUUID()}\n`;
+    const commit = await asked(writer, 'write a commit', importStream(change, author, end), (output) => {
+      const text = output.toString('latin1');
+      return text.endsWith(end) ? text.slice(0, text.indexOf('\n')) : null;
+    });
+    known = { commit, files: new Map([...(known.commit === (change.parent ?? '') ? known.files : []), ...change.files]) };
+    written += 1;
+    if (written % TIDY_AFTER === 0) tidy();
     return commit;
   }
 
+  /** Behind everybody's back: what it merges is found again, and unreachable objects stay for two weeks. */
+  function tidy(): void {
+    writer.release();
+    void git(directory, ['gc', '--auto', '--quiet']).catch(() => {});
+  }
+
   async function move(from: string | null, to: string): Promise<boolean> {
-    if (remote === null) {
-      const moved = await git(directory, ['update-ref', ref, to, from ?? '0'.repeat(to.length)]);
-      if (moved.code === 0) return true;
-      // Another tip, or another writer at it in this moment; anything else is a fault of the repository.
-      if (/but expected|reference already exists|unable to lock|cannot lock ref/i.test(moved.stderr)) return false;
-      throw refused(directory, 'move the branch', moved);
-    }
+    if (remote === null) return await moveHere(from, to);
     const pushed = await git(directory, [
       'push',
       '--quiet',
@@ -116,30 +132,52 @@ export function gitHost(directory: string, { branch, author, remote }: GitOption
     throw refused(remote, 'push', pushed);
   }
 
+  async function moveHere(from: string | null, to: string): Promise<boolean> {
+    const question = Buffer.from(`start\nupdate ${ref} ${to} ${from ?? NEVER}\nprepare\ncommit\n`);
+    try {
+      return await mover.ask(question, (output) => (output.toString('utf8').endsWith('commit: ok\n') ? true : null));
+    } catch (error) {
+      if (!(error instanceof GitEnded)) throw error;
+      // Another tip, or another writer at it in this moment; anything else is a fault of the repository.
+      if (!/but expected|reference already exists|unable to lock|cannot lock ref/i.test(error.stderr))
+        throw refused(directory, 'move the branch', error);
+      // An answer that was lost on the way: the question was asked twice, and the first time moved it.
+      return (await tip()) === to;
+    }
+  }
+
   return { tip, read, write, move };
 }
 
-/** Contents in the order of the paths; `<object> missing` for one that is not there, and a folder counts as none. */
-function parseBatch(output: Buffer, paths: readonly string[]): Map<string, Uint8Array | null> {
-  const files = new Map<string, Uint8Array | null>();
-  let at = 0;
-  for (const path of paths) {
-    const end = output.indexOf(0x0a, at);
-    const line = output.toString('utf8', at, end);
-    const [, kind, size] = /^[0-9a-f]+ (\w+) (\d+)$/.exec(line) ?? [];
-    at = end + 1;
-    if (size === undefined) {
-      files.set(path, null);
-      continue;
-    }
-    files.set(path, kind === 'blob' ? Uint8Array.from(output.subarray(at, at + Number(size))) : null);
-    at += Number(size) + 1;
-  }
-  return files;
+interface Found {
+  readonly hash: string;
+  readonly kind: string;
+  readonly bytes: Uint8Array;
 }
 
-/** One commit for git fast-import, on a name of its own that is gone when the stream ends: only its hash stays. */
-function importStream({ parent, files, message, atMs }: GitChange, author: string): Uint8Array {
+/** So many objects, null for one that is missing; null while the output is not whole. Source: git-cat-file(1), batch output. */
+function parseBatch(output: Buffer, count: number): (Found | null)[] | null {
+  const found: (Found | null)[] = [];
+  let at = 0;
+  while (found.length < count) {
+    const end = output.indexOf(0x0a, at);
+    if (end < 0) return null;
+    const [, hash = '', kind = '', size] = /^([0-9a-f]+) (\w+) (\d+)$/.exec(output.toString('utf8', at, end)) ?? [];
+    at = end + 1;
+    if (size === undefined) {
+      found.push(null);
+      continue;
+    }
+    const behind = at + Number(size);
+    if (output.length < behind + 1) return null;
+    found.push({ hash, kind, bytes: Uint8Array.from(output.subarray(at, behind)) });
+    at = behind + 1;
+  }
+  return found;
+}
+
+/** One commit on a name of its own that is gone when git says `end`: only its hash stays. Then it is on the disk, and other processes see it. */
+function importStream({ parent, files, message, atMs }: GitChange, author: string, end: string): Uint8Array {
   const pending = `refs/kashi/${randomUUID()}`;
   const parts: Uint8Array[] = [];
   const line = (text: string): void => void parts.push(Buffer.from(`${text}\n`));
@@ -161,6 +199,8 @@ function importStream({ parent, files, message, atMs }: GitChange, author: strin
   line(`reset ${pending}`);
   line(`from ${'0'.repeat(parent?.length ?? 40)}`);
   line('');
-  line('done');
+  line('checkpoint');
+  line('');
+  parts.push(Buffer.from(end));
   return Buffer.concat(parts);
 }

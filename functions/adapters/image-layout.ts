@@ -18,17 +18,22 @@ interface LayoutIndex {
   readonly manifests: readonly Descriptor[];
 }
 
-/** The layout of a folder, which is made. It has no repositories: whatever name is asked for, there is one. */
-export function imageLayout(folder: string): ImageLayout {
-  return new FolderLayout(folder);
+/**
+ * The layout of a folder, which is made. It has no repositories: whatever name is asked for, there is one. `partial`: manifests may name blobs
+ * that are not here, because who gets the folder has them.
+ */
+export function imageLayout(folder: string, { partial = false }: { readonly partial?: boolean } = {}): ImageLayout {
+  return new FolderLayout(folder, partial);
 }
 
 class FolderLayout implements ImageLayout {
   readonly host = 'oci-layout';
   private readonly folder: string;
+  private readonly partial: boolean;
 
-  constructor(folder: string) {
+  constructor(folder: string, partial: boolean) {
     this.folder = folder;
+    this.partial = partial;
   }
 
   async addBlob(bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<{ readonly digest: string; readonly size: number }> {
@@ -56,7 +61,9 @@ class FolderLayout implements ImageLayout {
   async manifest(_repository: string, reference: string): Promise<StoredManifest | null> {
     const listed = this.index().manifests.find((one) => (isDigest(reference) ? one.digest : one.annotations?.[REF_NAME]) === reference);
     if (listed === undefined) return null;
-    const bytes = readFileSync(this.blobPath(listed.digest));
+    const path = this.blobPath(listed.digest);
+    if (!existsSync(path)) throw new KashiError('not_found', 'a manifest is missing', { where: this.folder, found: listed.digest });
+    const bytes = readFileSync(path);
     const digest = `sha256:${sha256Hex(bytes)}`;
     if (digest !== listed.digest) throw corruptBlob(this.folder, listed.digest, digest);
     return { mediaType: listed.mediaType, digest, bytes };
@@ -69,7 +76,7 @@ class FolderLayout implements ImageLayout {
   ): Promise<string> {
     const { artifactType, config, layers = [] } = JSON.parse(Buffer.from(bytes).toString('utf8')) as Partial<ImageManifest>;
     for (const blob of [...(config === undefined ? [] : [config]), ...layers]) {
-      if ((await this.blobBytes(repository, blob.digest)) === null)
+      if (!this.partial && (await this.blobBytes(repository, blob.digest)) === null)
         throw new KashiError('not_found', 'a blob of the manifest is missing', { where: this.folder, found: blob.digest });
     }
     const { digest, size } = await this.addBlob([bytes]);
@@ -122,11 +129,14 @@ class FolderLayout implements ImageLayout {
   }
 
   async referrers(_repository: string, digest: string, artifactType?: string): Promise<readonly Descriptor[]> {
-    return this.index().manifests.flatMap((one) => {
-      const manifest = JSON.parse(readFileSync(this.blobPath(one.digest), 'utf8')) as ImageManifest;
-      if (manifest.subject?.digest !== digest || (artifactType !== undefined && manifest.artifactType !== artifactType)) return [];
-      return [{ ...one, ...(manifest.annotations === undefined ? {} : { annotations: manifest.annotations }) }];
-    });
+    const found: Descriptor[] = [];
+    for (const one of this.index().manifests) {
+      const { bytes = new Uint8Array() } = (await this.manifest('', one.digest)) ?? {};
+      const { subject, artifactType: type, annotations } = JSON.parse(Buffer.from(bytes).toString('utf8')) as ImageManifest;
+      if (subject?.digest !== digest || (artifactType !== undefined && type !== artifactType)) continue;
+      found.push({ ...one, ...(annotations === undefined ? {} : { annotations }) });
+    }
+    return found;
   }
 
   private blobPath(digest: string): string {
@@ -142,7 +152,13 @@ class FolderLayout implements ImageLayout {
   private index(): LayoutIndex {
     const path = join(this.folder, 'index.json');
     if (!existsSync(path)) return { schemaVersion: 2, mediaType: MEDIA.index, manifests: [] };
-    return JSON.parse(readFileSync(path, 'utf8')) as LayoutIndex;
+    try {
+      const index = JSON.parse(readFileSync(path, 'utf8')) as LayoutIndex;
+      if (Array.isArray(index?.manifests)) return index;
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+    }
+    throw new KashiError('store_corrupt', 'it is no index of an image layout', { where: path });
   }
 
   /** Whole or not at all: readers never see half an index. */

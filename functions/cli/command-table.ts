@@ -128,6 +128,11 @@ export const COMMANDS: readonly Entry[] = [
     summary: 'edges go back to what they ran before',
     load: async () => (await import('./rollback.ts')).rollbackCommand(),
   },
+  {
+    name: 'bundle',
+    summary: 'releases carried to an edge without network, reports carried back',
+    load: async () => (await import('./bundle.ts')).bundleCommand(),
+  },
   { name: 'edge', summary: 'the agent of an edge', load: async () => (await import('./edge.ts')).edgeCommand() },
   { name: 'keys', summary: 'the key that signs bills', load: async () => (await import('./keys.ts')).keysCommand() },
   { name: 'query', summary: 'read-only SQL on facts and bills', load: async () => (await import('./query.ts')).queryCommand() },

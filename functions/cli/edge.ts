@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { EdgeAgent } from '../distribution/edge-agent.ts';
 import { KashiError } from '../domain/errors.ts';
 import type { HttpService } from '../ports.ts';
+import { imagesCommand, importCommand } from './edge-import.ts';
 import { EXIT, printJson, printLines } from './output.ts';
 import { parseListen } from './receive.ts';
 import { DEFAULT_LISTEN, listenHttp } from './wiring.ts';
@@ -21,7 +22,8 @@ const MAX_MESSAGE_BYTES = 256 * 1024;
 const EXAMPLES = `
 Examples:
   kashi edge init agent-key.pem           once; headquarters gets the public half
-  kashi edge agent --file agent.yaml      all the time`;
+  kashi edge agent --file agent.yaml      all the time
+  kashi edge import <folder> --file agent.yaml --reports <folder>      without network`;
 
 export function edgeCommand(): Command {
   const command = new Command('edge').description('the agent of an edge: believes only what is signed, proves the image, reports');
@@ -41,6 +43,8 @@ export function edgeCommand(): Command {
     .action(async (options: AgentOptions) => {
       process.exitCode = await runAgent(options);
     });
+  command.addCommand(importCommand());
+  command.addCommand(imagesCommand());
   command
     .command('init')
     .description('make the key of an agent, and its public half for fleet.yaml')

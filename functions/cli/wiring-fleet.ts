@@ -16,7 +16,7 @@ import { KashiError } from '../domain/errors.ts';
 import { type FleetFile, parseFleet } from '../domain/fleet-file.ts';
 import { type HookSecret, parseHookSecrets, signHook } from '../domain/hook-signature.ts';
 import { parseOneYaml } from '../domain/yaml-config.ts';
-import type { ImageRegistry } from '../ports.ts';
+import type { ImageRegistry, Signer } from '../ports.ts';
 import { parseTokens, type Token } from '../receive/tokens.ts';
 import { type Centre, systemClock } from './wiring.ts';
 
@@ -27,6 +27,8 @@ export interface OpenFleet {
   /** Public key of an edge's agent. */
   readonly keyOf: (edge: string) => string | null;
   readonly registryTokens: (edge: string) => readonly Uint8Array[];
+  /** The registry at headquarters, and the key that signs messages, without anything else. */
+  readonly office: () => { readonly hq: ImageRegistry; readonly signer: Signer };
   /** Opens registries, Git and keys; makes the local repository when there is none. */
   readonly world: () => Promise<RolloutWorld>;
   readonly signingKeyPath: string;
@@ -55,16 +57,18 @@ export function openFleet(centre: Centre, given: string | undefined): OpenFleet 
   return {
     file,
     fileName,
-    edges: file.edges.map(({ edge, site, pullFrom, bandwidth, hook, order }) => ({
+    edges: file.edges.map(({ edge, site, pullFrom, bandwidth, hook, order, carried }) => ({
       edge,
       site,
       registry: pullFrom,
       bandwidth,
       hook,
       order,
+      ...(carried ? { carried } : {}),
     })),
     keyOf: (edge) => keys.get(edge) ?? null,
     registryTokens: (edge) => tokens.filter(({ siteId }) => siteId === edge).map(({ digest }) => digest),
+    office: () => ({ hq: ociRegistry({ url: file.registryUrl }), signer: messageSigner(beside(file.signingKey)) }),
     world: () => openWorld(centre, file, beside, read),
     signingKeyPath: beside(file.signingKey),
   };
@@ -79,6 +83,13 @@ export function createFleetKey({ signingKeyPath }: Pick<OpenFleet, 'signingKeyPa
   const beside = publicKeyPath(signingKeyPath);
   if (!existsSync(beside)) writeOutputFile(beside, localSigner(signingKeyPath, 'ecdsa-p256-sha256').publicKey);
   return { made, publicKeyPath: beside };
+}
+
+/** Errors: KashiError config_missing. */
+function messageSigner(key: string): Signer {
+  if (!hasLocalKey(key))
+    throw new KashiError('config_missing', 'there is no key that signs messages to edges', { where: key, hint: 'kashi fleet init' });
+  return localSigner(key, 'ecdsa-p256-sha256');
 }
 
 async function openWorld(
@@ -98,9 +109,7 @@ async function openWorld(
     if (registry !== undefined) return registry;
     throw new KashiError('config_missing', 'the edge is not in the fleet any more', { where: 'fleet.yaml', found: edge });
   };
-  const key = beside(file.signingKey);
-  if (!hasLocalKey(key))
-    throw new KashiError('config_missing', 'there is no key that signs messages to edges', { where: key, hint: 'kashi fleet init' });
+  const signer = messageSigner(beside(file.signingKey));
   return {
     store: centre.store,
     clock: systemClock,
@@ -109,7 +118,7 @@ async function openWorld(
     registryOf,
     attestationKey: read(file.attestationKey),
     proofDepth: file.proof,
-    signer: localSigner(key, 'ecdsa-p256-sha256'),
+    signer,
     hooks: httpHookSender,
     hookHeaders: (edge: EdgeState, id, body, nowMs) => {
       const its = secrets.get(edge.edge) ?? [];

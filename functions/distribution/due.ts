@@ -33,7 +33,8 @@ function dueAtEdge(fleet: Fleet, service: ServiceState, name: string, nowMs: num
   const edge = fleet.edges[name];
   const target = service.targets[name];
   if (edge === undefined || target === undefined) return [];
-  return [...dueAnnouncement(service, name, target), ...(edge.offlineSinceMs === null ? dueReplica(service, target.upcoming, nowMs) : [])];
+  const reachable = edge.offlineSinceMs === null && edge.carried !== true;
+  return [...dueAnnouncement(service, name, target), ...(reachable ? dueReplica(service, target.upcoming, nowMs) : [])];
 }
 
 function dueAnnouncement(service: ServiceState, edge: string, { settled }: Target): Command[] {
@@ -97,7 +98,7 @@ function isGathered(
   const missing = members.some((edge) => {
     const rollout = service.targets[edge]?.upcoming ?? null;
     if (ready.includes(edge) || rollout === null || rollout.generation !== run.generation || rollout.exit !== null) return false;
-    return !isCommitted(rollout) && !rollout.stuck && fleet.edges[edge]?.offlineSinceMs === null;
+    return !isCommitted(rollout) && !rollout.stuck && fleet.edges[edge]?.offlineSinceMs === null && fleet.edges[edge].carried !== true;
   });
   const oldest = Math.min(...ready.map((edge) => service.targets[edge]?.upcoming?.marks.verified?.atMs ?? nowMs));
   return !missing || nowMs - oldest >= run.plan.gatherMs;

@@ -99,6 +99,21 @@ export class EdgeAgent {
     }
   }
 
+  /** A bundle's image is in the edge's own registry, proven there: headquarters is told. */
+  async importedDigest(name: string, digest: string, bytesMoved: number): Promise<void> {
+    const service = this.#memory.message?.services.find((one) => one.service === name && one.image_digest === digest);
+    if (service !== undefined && (this.#memory.live[name] ?? 0) < service.generation)
+      await this.#report('imported', service, { bytesMoved });
+  }
+
+  /** Images of the newest message that the edge's registry has whole. Every byte is read. */
+  async images(): Promise<{ readonly service: string; readonly digest: string }[]> {
+    const proven: { service: string; digest: string }[] = [];
+    for (const service of this.#memory.message?.services ?? [])
+      if ((await this.#prove(service)).is === 'proven') proven.push({ service: service.service, digest: service.image_digest });
+    return proven;
+  }
+
   async #deploy(service: EdgeService): Promise<void> {
     const { sync, ready, note } = this.#ports;
     const proof = await this.#prove(service);
@@ -124,25 +139,25 @@ export class EdgeAgent {
 
   async #fail(service: EdgeService, reason: string): Promise<void> {
     this.#ports.note(`${service.service} ${service.model_version}: ${reason}`);
-    await this.#report('unhealthy', service, reason);
+    await this.#report('unhealthy', service, { reason });
   }
 
   async #measure(service: EdgeService): Promise<void> {
     const health = await this.#ports.health(service);
-    if (health !== null) await this.#report('health', service, null, health);
+    if (health !== null) await this.#report('health', service, { health });
   }
 
   /** True when headquarters took it. */
   async #report(
     type: EdgeReport['type'],
     service: EdgeService,
-    reason: string | null = null,
-    health: Health | null = null,
+    { reason = null, health = null, bytesMoved }: { reason?: string | null; health?: Health | null; bytesMoved?: number } = {},
   ): Promise<boolean> {
     const { edge, clock, signer, post } = this.#ports;
     const report: EdgeReport = {
       ...{ type, edge, at_ms: clock.now(), report: this.#memory.reports + 1 },
       ...{ service: service.service, generation: service.generation, digest: service.image_digest, reason, health },
+      ...(bytesMoved === undefined ? {} : { bytes_moved: bytesMoved }),
     };
     // The number is used up whatever comes of it: an answer may be lost after the report was kept.
     this.#keep({ reports: report.report });

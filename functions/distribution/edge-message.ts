@@ -20,7 +20,7 @@ export interface EdgeService {
   readonly image: string;
   readonly image_digest: string;
   readonly attestation_digest: string;
-  /** Git commit that says the same. */
+  /** Git commit that says the same; CARRIED where a bundle says it. */
   readonly commit: string;
 }
 
@@ -40,6 +40,9 @@ export interface EdgeMessage {
 
 /** How long a message may be acted upon. An edge that was away for longer asks for a new one. */
 export const MESSAGE_LIFETIME_MS = 7 * 24 * 3_600_000;
+
+/** In place of a commit: the edge has no way to Git, and is told by a bundle alone. */
+export const CARRIED = 'carried';
 
 const DIGITS = 10;
 
@@ -71,6 +74,8 @@ export interface Issue {
   readonly store: ObjectStore;
   readonly signer: Signer;
   readonly clock: Clock;
+  /** Default: MESSAGE_LIFETIME_MS. */
+  readonly lifetimeMs?: number;
 }
 
 /**
@@ -78,7 +83,7 @@ export interface Issue {
  * ones stay: of two writers neither takes the other's back. Returns what stands.
  */
 export async function issueMessage(
-  { store, signer, clock }: Issue,
+  { store, signer, clock, lifetimeMs = MESSAGE_LIFETIME_MS }: Issue,
   edge: string,
   known: number,
   services: readonly EdgeService[],
@@ -87,14 +92,14 @@ export async function issueMessage(
     const before = await newestMessage(store, edge, known);
     const merged = mergeServices(before?.message.services ?? [], services);
     const now = clock.now();
-    const fresh = before !== null && now < before.message.expires_at_ms - MESSAGE_LIFETIME_MS / 2;
+    const fresh = before !== null && now < before.message.expires_at_ms - lifetimeMs / 2;
     if (fresh && JSON.stringify(merged) === JSON.stringify(before.message.services)) return before;
     const message: EdgeMessage = {
       type: 'dev.kashi.edge.desired.v1',
       edge,
       sequence: (before?.message.sequence ?? 0) + 1,
       issued_at_ms: now,
-      expires_at_ms: now + MESSAGE_LIFETIME_MS,
+      expires_at_ms: now + lifetimeMs,
       previous: before?.sha256 ?? null,
       services: merged,
     };

@@ -90,6 +90,12 @@ export async function readNext<Event>(
   return { entry, position: { n: n + 1, head: sha256Hex(bytes) } };
 }
 
+/** Whether the log has, at that position, the entry whose hash it names. */
+export async function standsAt(store: ObjectStore, prefix: string, { n, head }: LogPosition): Promise<boolean> {
+  const bytes = n === 0 ? null : await patientReads(store).get(entryKey(prefix, n));
+  return bytes === null ? head === null && n === 0 : sha256Hex(bytes) === head;
+}
+
 /** Appends right behind a position; null when another writer was there first. Errors: TransientStoreError when the store stays unreachable. */
 export async function appendAt<Event>(
   store: ObjectStore,

@@ -3,6 +3,7 @@ import { PREFIX } from '../contract.ts';
 import type { ObjectStore } from '../ports.ts';
 import { appendAt, LOG_START, type LogPosition, readNext } from './event-log.ts';
 import { EMPTY_FLEET, type Fleet } from './fleet.ts';
+import { CHECKPOINT_EVERY, keepCheckpoint, newestCheckpoint } from './fleet-checkpoint.ts';
 import type { FleetEvent } from './fleet-event.ts';
 import { apply } from './reducer.ts';
 
@@ -20,6 +21,9 @@ export class FleetLog {
   /** Errors: KashiError store_corrupt for an entry that is not as it was written. */
   static async open(store: ObjectStore): Promise<FleetLog> {
     const log = new FleetLog(store);
+    const { position, state } = await newestCheckpoint(store, FLEET_LOG);
+    log.#position = position;
+    log.#state = state;
     await log.refresh();
     return log;
   }
@@ -57,6 +61,7 @@ export class FleetLog {
       if (position !== null && this.#position === at) {
         this.#state = next;
         this.#position = position;
+        if (position.n % CHECKPOINT_EVERY === 0) await keepCheckpoint(this.#store, { position, state: next });
       }
       if (position !== null) {
         await this.refresh();

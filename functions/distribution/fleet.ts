@@ -92,6 +92,8 @@ export interface Edge {
   readonly hook: string | null;
   /** Place in the order of waves; equal ones go by name. */
   readonly order: number;
+  /** No network reaches it: bundles are carried there, receipts back. Nobody waits for it, and it is never offline. */
+  readonly carried?: boolean;
 }
 
 export interface EdgeState extends Edge {

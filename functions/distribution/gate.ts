@@ -74,6 +74,7 @@ function standing(fleet: Fleet, service: ServiceState, run: Run, edge: string, n
   // What is not under way in this generation any more belongs to a newer one.
   if (rollout === null || (rollout.exit !== null && rollout.exit !== 'held')) return 'passed';
   if (state.offlineSinceMs !== null || rollout.stuck) return 'failed';
+  if (state.carried === true) return 'passed';
   return isCommitted(rollout) && nowMs - (rollout.marks.committed?.atMs ?? nowMs) > run.plan.settleMs ? 'failed' : 'waiting';
 }
 

@@ -15,7 +15,7 @@ export function edgeJoined(fleet: Fleet, { edge, atMs }: EventOf<'edge_joined'>)
 }
 
 function sameSettings(before: EdgeState, edge: Edge): boolean {
-  const names = ['site', 'registry', 'bandwidth', 'hook', 'order'] as const;
+  const names = ['site', 'registry', 'bandwidth', 'hook', 'order', 'carried'] as const;
   return names.every((name) => before[name] === edge[name]);
 }
 

@@ -73,7 +73,10 @@ function committedAt(target: Target, slipped: EdgeRollout | null, { generation, 
   const rollout = upcoming?.generation === generation ? upcoming : slipped;
   if (rollout === null || rollout.stage !== 'verified') return target;
   if (settled !== null && settled.generation >= generation) return target;
-  const now = atStage({ ...rollout, exit: null, commit }, 'committed', { atMs, by: 'kashi' });
+  const inGit = atStage({ ...rollout, exit: null, commit }, 'committed', { atMs, by: 'kashi' });
+  // An edge that bundles are carried to proves and serves first: its word may be here before the commit.
+  const serves = target.live?.generation === generation && target.live.digest === inGit.digest ? target.live : null;
+  const now = serves === null ? inGit : atStage(inGit, 'live', { atMs: serves.sinceMs, by: 'agent' });
   return { ...target, settled: now, upcoming: rollout === upcoming ? null : upcoming, kept: keptAfter(target, now, atMs) };
 }
 

@@ -18,6 +18,7 @@ export interface FleetEdge {
   readonly secretFile: string | null;
   readonly bandwidth: number | null;
   readonly order: number;
+  readonly carried: boolean;
 }
 
 export interface FleetWave {
@@ -65,6 +66,7 @@ interface RawEdge {
   readonly secret_file?: string;
   readonly bandwidth?: number;
   readonly order?: number;
+  readonly carried?: boolean;
 }
 
 interface RawWave {
@@ -141,6 +143,7 @@ function edgeOf(raw: RawEdge): FleetEdge {
     secretFile: raw.secret_file ?? null,
     bandwidth: raw.bandwidth ?? null,
     order: raw.order ?? 0,
+    carried: raw.carried ?? false,
   };
 }
 

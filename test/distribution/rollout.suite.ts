@@ -14,6 +14,7 @@ import { fleetEvents } from '../../functions/distribution/fleet-log.ts';
 import { commitWave } from '../../functions/distribution/gitops.ts';
 import { percentile, readTimeline } from '../../functions/distribution/lead-time.ts';
 import { dockerRegistryBinary, type RunningRegistry, startDockerRegistry } from '../support/docker-registry.ts';
+import { CarriedEdge, corruptShard } from './carried-edge.ts';
 import { FleetLab, gitWithService, type Layer, pushRelease } from './fleet-lab.ts';
 
 const MIB = 1024 * 1024;
@@ -237,6 +238,40 @@ describe('a fleet of docker-registries', { skip: binary === null ? 'docker-regis
     }
     assert.equal(execFileSync('git', ['--git-dir', path, 'rev-list', '--count', 'main'], { encoding: 'utf8' }).trim(), '6');
     console.log(`# 500 edges in one commit: ${tookMs.map((ms) => ms.toFixed(0)).join(', ')} ms (the first makes the files)`);
+  });
+
+  test('an edge without network: a bundle with the changed shard, proven, live, reported and committed', async () => {
+    const mine = await CarriedEdge.join(lab, folder, 'mine-7', registries[0]!.url, (await registry('mine-7')).url);
+    const edges = ['edge-a', 'edge-b', 'edge-c'];
+    const { release: one } = await rollOut('v3.0.0', [SERVER, ...WEIGHTS], edges);
+    const whole = mine.carry('whole');
+    report('a bundle with everything', whole.seconds, { 'mine-7': whole.moved });
+    assert.equal(mine.serving(), `${mine.host}/${one.repository}@${one.digest}`);
+    await lab.until('mine-7 in Git', () => lab.log.state.services['chat']!.targets['mine-7']?.settled?.stage === 'live');
+    assert.equal(lab.renderedImage('mine-7'), mine.serving());
+
+    const { release: two } = await rollOut('v3.1.0', [SERVER, { seed: 'shard 1c', size: 64 * MIB }, ...WEIGHTS.slice(1)], edges);
+    const tampered = mine.exported('tampered');
+    corruptShard(tampered, 64 * MIB);
+    assert.match(mine.refused(tampered), /other bytes than the digest says/);
+    assert.equal(mine.serving(), `${mine.host}/${one.repository}@${one.digest}`, 'it serves what it did');
+    const delta = mine.carry('delta');
+    report('a bundle with one shard of four', delta.seconds, { 'mine-7': delta.moved });
+    assert.equal(Math.floor(delta.moved / MIB), 64);
+    assert.equal(delta.carried - delta.moved, 2, 'the empty config is there');
+    assert.equal(mine.serving(), `${mine.host}/${two.repository}@${two.digest}`);
+    assert.match(mine.refused(whole.folder), /refused: sequence/, 'the older bundle again');
+
+    await lab.coordinator.record({
+      ...{ type: 'rollback', atMs: Date.now(), requestId: 'back by hand', actor: 'test', service: 'chat', plan: PLAN, reason: 'test' },
+      ...{ releaseId: one.releaseId, edges: null },
+    });
+    await lab.until('the rollback', () => edges.every((edge) => lab.liveDigest(edge) === one.digest));
+    const back = mine.carry('back');
+    report('a bundle back', back.seconds, { 'mine-7': back.moved });
+    assert.equal(back.moved, 0);
+    assert.equal(mine.serving(), `${mine.host}/${one.repository}@${one.digest}`);
+    await lab.until('mine-7 back in Git', () => lab.liveDigest('mine-7') === one.digest && lab.renderedImage('mine-7') === mine.serving());
   });
 });
 

@@ -106,6 +106,33 @@ for (const [name, open] of Object.entries(HOSTS)) {
   });
 }
 
+test('git commands that were ended between two questions are started again, and packs are tidied', async () => {
+  const path = await bare();
+  const host = gitHost(path, { branch: 'main', author: AUTHOR, remote: null });
+  let tip = null as string | null;
+  for (let n = 1; n <= 90; n += 1) {
+    const commit = await host.write(change(tip, { file: String(n) }));
+    assert.equal(await host.move(tip, commit), true);
+    assert.equal(await host.tip(), commit);
+    tip = commit;
+    if (n % 30 === 0) await killChildren();
+  }
+  assert.equal(inRepository(path, 'rev-list', '--count', 'main'), '90');
+  assert.equal(Buffer.from((await host.read(tip ?? '', ['file'])).get('file') ?? []).toString(), '90');
+  inRepository(path, 'fsck', '--strict');
+});
+
+/** Ends every git process of this one, and waits until they are gone. */
+async function killChildren(): Promise<void> {
+  const children = () =>
+    execFileSync('ps', ['-o', 'pid=,comm=', '--ppid', String(process.pid)], { encoding: 'utf8' })
+      .split('\n')
+      .flatMap((line) => (/^\s*(\d+) git$/.exec(line)?.[1] ?? '').split(' ').filter((pid) => pid !== ''));
+  assert.ok(children().length > 0);
+  for (const pid of children()) process.kill(Number(pid), 'SIGKILL');
+  while (children().length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
 test('a repository that is not there is an error that names it', async () => {
   const host = gitHost(join(folder, 'nowhere.git'), { branch: 'main', author: AUTHOR, remote: null });
   await assert.rejects(host.tip(), (error: Error & { code?: string; details?: { where?: string } }) => {

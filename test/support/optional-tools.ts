@@ -2,9 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-export const CACHE = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '.cache');
+import { CACHE } from './cache.ts';
 
 function run(command: string, args: readonly string[], cwd: string): string | null {
   const done = spawnSync(command, args, { cwd, encoding: 'utf8', timeout: 600_000 });
