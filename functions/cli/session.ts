@@ -21,10 +21,10 @@ export interface Session {
 }
 
 /**
- * Opens the newest snapshot. `period` null: every period that the data touches.
+ * Opens the newest snapshot. `period` null: every period that the data touches. `before`: so many of the months before it too, where there is data.
  * Errors: KashiError not_found for a warehouse in which nothing was ingested, store_corrupt for a file whose bytes are not those that were committed.
  */
-export async function openSession(centre: Centre, period: string | null): Promise<Session> {
+export async function openSession(centre: Centre, period: string | null, before = 0): Promise<Session> {
   const { config } = centre;
   const asked = period === null ? null : periodOf(period, config.timeZone);
   const snapshot = await newestSnapshot(centre.store);
@@ -40,7 +40,8 @@ export async function openSession(centre: Centre, period: string | null): Promis
   if (centre.engine === 'duckdb') await verifyFiles(centre.store, files);
   const warehouse = await openEngine(centre, files);
   try {
-    const periods = asked === null ? await periodsInData(warehouse, config.timeZone) : [asked];
+    const inData = asked === null || before > 0 ? await periodsInData(warehouse, config.timeZone) : [];
+    const periods = asked === null ? inData : [...inData.filter(({ endMs }) => endMs <= asked.startMs).slice(-before), asked];
     const { priceBook, tenants, inventory, catalog } = centre;
     const reference = buildReferences({ config, priceBook, tenants, inventory, catalog }, periods);
     await warehouse.loadReference({ ...reference, ref_edge_rollout: await edgeRolloutRows(centre.store) });
@@ -52,8 +53,8 @@ export async function openSession(centre: Centre, period: string | null): Promis
 }
 
 /** Opens, uses, closes. */
-export async function withSession<T>(centre: Centre, period: string | null, use: (session: Session) => Promise<T>): Promise<T> {
-  const session = await openSession(centre, period);
+export async function withSession<T>(centre: Centre, period: string | null, use: (session: Session) => Promise<T>, before = 0): Promise<T> {
+  const session = await openSession(centre, period, before);
   try {
     return await use(session);
   } finally {
