@@ -6,7 +6,9 @@ import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { readExportFiles, readSqlFiles } from '../functions/adapters/sql-files.ts';
 import { DATASETS } from '../functions/datasets.ts';
+import { periodOf } from '../functions/domain/period.ts';
 import { REFERENCE } from '../functions/domain/reference.ts';
+import { questionsOf } from '../functions/report/questions.ts';
 import { type Layer, type Model, parseModel } from '../functions/warehouse/model.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -197,6 +199,14 @@ test('the queries that analysts copy are in the subset too', () => {
   assert.equal(queries.length, 20);
   for (const sql of queries) {
     for (const [pattern, why] of FORBIDDEN) assert.doesNotMatch(bare(sql), pattern, why);
+    assert.doesNotMatch(sql, /\bdiv_half_up\b/, 'a word that Trino does not have by itself');
+  }
+});
+
+test('the questions of the report are in the subset too', () => {
+  const month = periodOf('2026-10', 'Asia/Shanghai');
+  for (const [name, sql] of Object.entries(questionsOf(month, '2025-11'))) {
+    for (const [pattern, why] of FORBIDDEN) assert.doesNotMatch(bare(sql), pattern, `${name}: ${why}`);
     assert.doesNotMatch(sql, /\bdiv_half_up\b/, 'a word that Trino does not have by itself');
   }
 });

@@ -1,6 +1,6 @@
 /** `kashi report <yyyy-mm>`: a month to look at, as a folder that opens from disk. */
 import { join } from 'node:path';
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { ADVICES } from '../billing/advise.ts';
 import { periodOf } from '../domain/period.ts';
 import { LANGUAGES, type Language, wordingOf } from '../domain/wording.ts';
@@ -21,6 +21,7 @@ import { openCentre, writeOutputFile } from './wiring.ts';
 interface ReportOptions extends CommonOptions {
   readonly out?: string;
   readonly lang?: Language;
+  readonly months: number;
 }
 
 export function reportCommand(): Command {
@@ -29,6 +30,11 @@ export function reportCommand(): Command {
       .description('a month as a small web site that needs no server: cost recovery, spend, utilisation, idle hours, tokens, advice')
       .argument('<yyyy-mm>', 'billing period')
       .option('--out <dir>', 'folder (default: ./report/<yyyy-mm>)')
+      .addOption(
+        new Option('--months <n>', 'months in the figures that look back; each is rated, so fewer are faster')
+          .argParser(monthCount)
+          .default(12),
+      )
       .addOption(new Option('--lang <language>', 'language that index.html opens in; both are written').choices([...LANGUAGES])),
   )
     .addHelpText(
@@ -42,6 +48,7 @@ export function reportCommand(): Command {
         centre,
         period,
         async (session) => await writeReport(session, period, directory, languageOf(centre, options.lang)),
+        options.months - 1,
       );
       if (options.json === true) printJson({ period, files });
       else
@@ -50,6 +57,11 @@ export function reportCommand(): Command {
           `  ${files.length} files: a page in each language, the SQL and the numbers of every figure`,
         ]);
     });
+}
+
+function monthCount(text: string): number {
+  if (/^([1-9]|1[0-9]|2[0-4])$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Allowed: a whole number from 1 to 24.');
 }
 
 /** Asks every question and writes the folder; returns the paths. Of a closed month the bill is as it was issued. */
@@ -74,9 +86,9 @@ export async function writeReport(session: Session, period: string, directory: s
 }
 
 async function reportData(session: Session, period: string): Promise<ReportData> {
-  const { centre, warehouse } = session;
+  const { centre, warehouse, periods } = session;
   const { timeZone } = centre.config;
-  const questions = questionsOf(periodOf(period, timeZone));
+  const questions = questionsOf(periodOf(period, timeZone), periods[0]?.period ?? period);
   const answers: [string, QueryResult][] = [];
   await prepare(session, Object.values(questions).join('\n'));
   for (const [name, sql] of Object.entries(questions)) answers.push([name, await warehouse.query(sql)]);

@@ -22,10 +22,10 @@ export interface Session {
 }
 
 /**
- * Opens the newest snapshot. `period` null: every period that the data touches.
+ * Opens the newest snapshot. `period` null: every period that the data touches. `before`: so many of the months before it too, where there is data.
  * Errors: KashiError not_found for a warehouse in which nothing was ingested, store_corrupt for a file whose bytes are not those that were committed.
  */
-export async function openSession(centre: Centre, period: string | null): Promise<Session> {
+export async function openSession(centre: Centre, period: string | null, before = 0): Promise<Session> {
   const { config } = centre;
   const asked = period === null ? null : periodOf(period, config.timeZone);
   const snapshot = await ingestedSnapshot(centre);
@@ -34,7 +34,8 @@ export async function openSession(centre: Centre, period: string | null): Promis
   if (centre.engine === 'duckdb') await verifyFiles(centre.store, files);
   const warehouse = await openEngine(centre, files);
   try {
-    const periods = asked === null ? await periodsInData(warehouse, config.timeZone) : [asked];
+    const inData = asked === null || before > 0 ? await periodsInData(warehouse, config.timeZone) : [];
+    const periods = asked === null ? inData : [...inData.filter(({ endMs }) => endMs <= asked.startMs).slice(-before), asked];
     await warehouse.loadReference(await referenceOf(centre, periods));
     return { centre, snapshot, warehouse, models: loadModels(readSqlFiles()), periods };
   } catch (error) {
@@ -62,8 +63,8 @@ export async function referenceOf(centre: Centre, periods: readonly Period[]): P
 }
 
 /** Opens, uses, closes. */
-export async function withSession<T>(centre: Centre, period: string | null, use: (session: Session) => Promise<T>): Promise<T> {
-  const session = await openSession(centre, period);
+export async function withSession<T>(centre: Centre, period: string | null, use: (session: Session) => Promise<T>, before = 0): Promise<T> {
+  const session = await openSession(centre, period, before);
   try {
     return await use(session);
   } finally {

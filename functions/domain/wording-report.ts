@@ -5,6 +5,8 @@ export type FigureName =
   | 'recovery'
   | 'tenants'
   | 'products'
+  | 'tenant_months'
+  | 'product_months'
   | 'tenant_days'
   | 'product_days'
   | 'efficiency'
@@ -12,7 +14,8 @@ export type FigureName =
   | 'tokens'
   | 'adjustment'
   | 'advice'
-  | 'releases';
+  | 'releases'
+  | 'lead_time';
 
 export interface ReportWording {
   readonly title: (period: string) => string;
@@ -45,6 +48,13 @@ export interface ReportWording {
   readonly dayCount: (busy: string, all: string) => string;
   readonly unknown: string;
   readonly overTime: string;
+  readonly overMonths: string;
+  readonly leadParts: Readonly<Record<'replicate' | 'prove' | 'wait' | 'roll_out', string>>;
+  readonly edge: string;
+  readonly total: string;
+  readonly moved: string;
+  readonly notLive: string;
+  readonly rollback: string;
 }
 
 const EN: ReportWording = {
@@ -58,6 +68,11 @@ const EN: ReportWording = {
     },
     tenants: { title: 'Charged, by tenant', says: 'Sum of the bill’s lines.' },
     products: { title: 'Charged, by accelerator and model', says: 'Sum of the bill’s lines.' },
+    tenant_months: { title: 'Charged per month, by tenant', says: 'Sum of the lines of each month’s bill, up to a year back.' },
+    product_months: {
+      title: 'Charged per month, by accelerator and model',
+      says: 'Sum of the lines of each month’s bill, up to a year back.',
+    },
     tenant_days: { title: 'Charged per day, by tenant', says: 'Each line’s amount, spread over the month’s days by usage.' },
     product_days: {
       title: 'Charged per day, by accelerator and model',
@@ -72,6 +87,10 @@ const EN: ReportWording = {
     adjustment: { title: 'Effect of the HFU/MFU adjustment', says: 'Amount charged less amount at list price.' },
     advice: { title: 'Largest avoidable costs', says: 'What could be saved at most. Amounts at cost and at price do not add up.' },
     releases: { title: 'Models: income and serving cost', says: 'What tokens of a release brought in, and what its accelerators cost.' },
+    lead_time: {
+      title: 'Lead time of releases, from promotion to live',
+      says: 'Each edge on which a release went live in the month, or still may: copied, proven at the edge, waiting for its wave, rolled out.',
+    },
   },
   income: 'Charged',
   assetCost: 'Asset cost',
@@ -107,6 +126,13 @@ const EN: ReportWording = {
   dayCount: (busy, all) => `Days on which anything ran: ${busy} of ${all}; only these are shown.`,
   unknown: 'unknown',
   overTime: 'over the days of the month',
+  overMonths: 'over the months',
+  leadParts: { replicate: 'copying', prove: 'proving', wait: 'waiting', roll_out: 'rolling out' },
+  edge: 'Edge',
+  total: 'In all',
+  moved: 'MiB moved',
+  notLive: 'not live',
+  rollback: 'rollback',
 };
 
 const ZH: ReportWording = {
@@ -117,6 +143,8 @@ const ZH: ReportWording = {
     recovery: { title: '加速卡成本去向', says: '资产成本 = 已计费 + 推理服务 + 未计费 + 空闲 + 维护 + 故障 + 舍入，按资源池。' },
     tenants: { title: '计费金额，按租户', says: '账单明细之和。' },
     products: { title: '计费金额，按加速卡与模型', says: '账单明细之和。' },
+    tenant_months: { title: '每月计费金额，按租户', says: '各月账单明细之和，最多回溯一年。' },
+    product_months: { title: '每月计费金额，按加速卡与模型', says: '各月账单明细之和，最多回溯一年。' },
     tenant_days: { title: '每日计费金额，按租户', says: '每行金额按用量摊到当月各日。' },
     product_days: { title: '每日计费金额，按加速卡与模型', says: '每行金额按用量摊到当月各日。' },
     efficiency: { title: '卡时的 HFU 与 MFU 分布', says: '按工作负载平均利用率统计的卡时；只含实测或被采纳的数值，没有证据的卡时不计入。' },
@@ -125,6 +153,7 @@ const ZH: ReportWording = {
     adjustment: { title: '利用率惩罚/奖励的影响', says: '实际计费金额减去标价金额。' },
     advice: { title: '可避免的最大成本', says: '最多可节省的金额；按成本与按价格的金额不可相加。' },
     releases: { title: '模型：收入与推理成本', says: '版本的 Token 收入，以及其加速卡成本。' },
+    lead_time: { title: '版本交付周期：从批准到上线', says: '本账期上线或仍在途的各边缘：复制、边缘校验、等待批次、上线。' },
   },
   income: '计费金额',
   assetCost: '资产成本',
@@ -169,6 +198,13 @@ const ZH: ReportWording = {
   dayCount: (busy, all) => `有任务运行的天数：${all} 天中的 ${busy} 天；只显示这些天。`,
   unknown: '未知',
   overTime: '按日',
+  overMonths: '按月',
+  leadParts: { replicate: '复制', prove: '校验', wait: '等待', roll_out: '上线' },
+  edge: '边缘',
+  total: '合计',
+  moved: '传输 MiB',
+  notLive: '未上线',
+  rollback: '回滚',
 };
 
 const WORDINGS: Readonly<Record<Language, ReportWording>> = { en: EN, 'zh-CN': ZH };

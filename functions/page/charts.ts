@@ -36,7 +36,7 @@ export function barChart(title: string, bars: readonly Bar[]): Html {
     const [x, length] = [value < 0 ? zero + value * scale : zero, Math.max(Math.abs(value) * scale, 1)];
     return html`<g><title>${label}: ${text}</title><text x="0" y="${y + 17}">${fitted(label, 16)}</text><rect x="${round(x)}" y="${y + 5}" width="${round(length)}" height="16" rx="3" fill="${colour(own)}"/><text x="${width}" y="${y + 17}" text-anchor="end">${text}</text></g>`;
   });
-  return html`<svg class="chart" role="img" aria-label="${title}" viewBox="0 0 ${width} ${bars.length * rowHeight + 4}">${rows}<line class="rule" x1="${round(zero)}" x2="${round(zero)}" y1="0" y2="${bars.length * rowHeight}"/></svg>`;
+  return html`<svg class="chart bars" role="img" aria-label="${title}" viewBox="0 0 ${width} ${bars.length * rowHeight + 4}">${rows}<line class="rule" x1="${round(zero)}" x2="${round(zero)}" y1="0" y2="${bars.length * rowHeight}"/></svg>`;
 }
 
 export interface Series {
@@ -57,6 +57,7 @@ export function stackedColumns(
   const limit = niceLimit(Math.max(...totals, 0));
   const scale = (height - bottom - top) / limit;
   const step = (width - left) / Math.max(1, labels.length);
+  const thick = Math.min(step * 0.76, 64);
   const every = Math.max(1, Math.ceil(labels.length / 10));
   const columns = labels.map((label, at) => {
     let y = height - bottom;
@@ -64,7 +65,7 @@ export function stackedColumns(
       const value = Math.max(0, values[at] ?? 0);
       if (value === 0) return null;
       y -= value * scale;
-      return html`<rect x="${round(left + at * step + step * 0.12)}" y="${round(y)}" width="${round(step * 0.76)}" height="${round(value * scale)}" fill="${colour(index)}"><title>${label} ${name}: ${valueText(value)}</title></rect>`;
+      return html`<rect x="${round(left + at * step + (step - thick) / 2)}" y="${round(y)}" width="${round(thick)}" height="${round(value * scale)}" fill="${colour(index)}"><title>${label} ${name}: ${valueText(value)}</title></rect>`;
     });
     const tick =
       at % every === 0
@@ -78,6 +79,34 @@ export function stackedColumns(
   });
   const legend = series.length < 2 ? null : legendOf(series.map(({ name }) => name));
   return html`${legend}<svg class="chart" role="img" aria-label="${title}" viewBox="0 0 ${width} ${height}">${lines}${columns}</svg>`;
+}
+
+export interface StackedBar {
+  readonly label: string;
+  /** One value a part. */
+  readonly parts: readonly number[];
+  /** As the whole is to be read. */
+  readonly text: string;
+}
+
+/** Horizontal bars of parts over a common scale, with a legend. */
+export function stackedBars(title: string, names: readonly string[], bars: readonly StackedBar[]): Html {
+  const [width, rowHeight, labelWidth, textWidth] = [820, 24, 190, 84];
+  const sum = (parts: readonly number[]): number => parts.reduce((total, part) => total + part, 0);
+  const scale = (width - labelWidth - textWidth) / (Math.max(...bars.map(({ parts }) => sum(parts))) || 1);
+  const rows = bars.map(({ label, parts, text }, index) => {
+    const y = index * rowHeight;
+    let x = labelWidth;
+    const drawn = parts.map((part, at) => {
+      const from = x;
+      x += part * scale;
+      return part === 0
+        ? null
+        : html`<rect x="${round(from)}" y="${y + 4}" width="${round(part * scale)}" height="16" fill="${colour(at)}"><title>${label}: ${names[at] ?? ''}</title></rect>`;
+    });
+    return html`<text x="0" y="${y + 16}">${fitted(label, 28)}<title>${label}</title></text>${drawn}<text x="${round(x + 6)}" y="${y + 16}">${text}</text>`;
+  });
+  return html`${legendOf(names)}<div class="scroll"><svg class="chart wide" role="img" aria-label="${title}" viewBox="0 0 ${width} ${bars.length * rowHeight + 4}">${rows}</svg></div>`;
 }
 
 export function legendOf(names: readonly string[]): Html {

@@ -18,11 +18,11 @@ header.top{display:flex;flex-wrap:wrap;gap:8px 24px;justify-content:space-betwee
 .warning{background:var(--warnbg);border:1px solid var(--warn);color:var(--warn);border-radius:10px;padding:12px 16px;margin-bottom:16px;font-weight:600}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:13px}th,td{padding:5px 8px;border-bottom:1px solid var(--rule);text-align:left;vertical-align:top}
-th{color:var(--soft);font-weight:600;white-space:nowrap}.n{text-align:right;white-space:nowrap}tfoot td{font-weight:700;border-top:2px solid var(--accent)}
+th{color:var(--soft);font-weight:600;vertical-align:bottom}th.n{white-space:normal}.n{text-align:right;white-space:nowrap}tfoot td{font-weight:700;border-top:2px solid var(--accent)}
 td .sub{display:block;color:var(--soft);font-size:11px;overflow-wrap:anywhere}td .why{color:var(--warn);font-size:12px;white-space:normal}
 details>summary{cursor:pointer;color:var(--accent)}pre{overflow-x:auto;background:var(--bg);border:1px solid var(--rule);border-radius:8px;padding:10px;font-size:12px;line-height:1.45}
 svg.chart{display:block;width:100%;height:auto;font:12px system-ui,"PingFang SC","Microsoft YaHei","Noto Sans SC","Noto Sans CJK SC",sans-serif}
-svg.chart:not(.wide){max-width:620px}svg.wide{min-width:620px}svg.chart text{fill:var(--ink)}svg.chart .soft{fill:var(--soft)}svg.chart .rule{stroke:var(--rule)}
+svg.chart:not(.wide){max-width:620px}svg.bars:not(.wide){max-width:430px}svg.wide{min-width:620px}svg.chart text{fill:var(--ink)}svg.chart .soft{fill:var(--soft)}svg.chart .rule{stroke:var(--rule)}
 .legend{display:flex;flex-wrap:wrap;gap:4px 14px;font-size:12px;margin:0 0 8px}.legend i{display:inline-block;width:11px;height:11px;border-radius:3px;margin-right:5px;vertical-align:-1px}
 .qr{width:150px;height:150px;background:#fff;border-radius:6px}.qr svg{width:100%;height:100%}
 .watermark{display:none}

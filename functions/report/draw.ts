@@ -3,8 +3,9 @@ import type { TextRecord } from '../billing/bill-document.ts';
 import { groupedDecimal, Rational, sumDecimals } from '../domain/money.ts';
 import type { Wording } from '../domain/wording.ts';
 import type { FigureName, ReportWording } from '../domain/wording-report.ts';
-import { type Bar, barChart, COLOURS, heatMap, type Series, stackedColumns } from '../page/charts.ts';
+import { type Bar, barChart, heatMap, type Series, stackedColumns } from '../page/charts.ts';
 import { type Html, html, htmlTable } from '../page/html.ts';
+import { leadTimes, overDays, overMonths, shortAmount } from './draw-over-time.ts';
 
 export interface ReportWords {
   readonly base: Wording;
@@ -25,8 +26,6 @@ type Draw = (rows: readonly TextRecord[], context: DrawContext) => Html | null;
 const text = (row: TextRecord, name: string): string => row[name] ?? '';
 const value = (row: TextRecord, name: string): number => Number(row[name] ?? 0);
 const money = (amount: string): string => groupedDecimal(Rational.of(amount).toFixed(2));
-const short = (amount: number): string =>
-  amount >= 1e6 ? `${amount / 1e6}M` : amount >= 1e4 ? `${amount / 1e3}k` : String(Math.round(amount * 100) / 100);
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
 const PARTS = ['charged_cost', 'own_cost', 'unbilled_cost', 'idle_cost', 'maintenance_cost', 'lost_cost'] as const;
@@ -55,6 +54,10 @@ export const DRAW: Readonly<Record<FigureName, Draw>> = {
   },
   tenants: (rows, { words, tenantName }) => amounts(rows, (row) => tenantName(text(row, 'tenant_id')), words.own.figure.tenants.title),
   products: (rows, { words }) => amounts(rows, (row) => text(row, 'product'), words.own.figure.products.title),
+  tenant_months: (rows, context) =>
+    overMonths(rows, (row) => context.tenantName(text(row, 'tenant_id')), context, context.words.own.figure.tenant_months.title),
+  product_months: (rows, context) =>
+    overMonths(rows, (row) => text(row, 'product'), context, context.words.own.figure.product_months.title),
   tenant_days: (rows, context) =>
     overDays(rows, (row) => context.tenantName(text(row, 'tenant_id')), context, context.words.own.figure.tenant_days.title),
   product_days: (rows, context) => overDays(rows, (row) => text(row, 'product'), context, context.words.own.figure.product_days.title),
@@ -68,7 +71,7 @@ export const DRAW: Readonly<Record<FigureName, Draw>> = {
     });
     if (rows.every((row) => row['hfu'] === null && row['mfu'] === null)) return null;
     const charts = series.map(
-      ({ name, values }) => html`<h3>${name}</h3>${stackedColumns(name, buckets, [{ name, values }], (hours) => short(hours))}`,
+      ({ name, values }) => html`<h3>${name}</h3>${stackedColumns(name, buckets, [{ name, values }], (hours) => shortAmount(hours))}`,
     );
     return html`<p class="soft small">${words.own.gpuHours} / %</p>${charts}`;
   },
@@ -82,7 +85,7 @@ export const DRAW: Readonly<Record<FigureName, Draw>> = {
     );
     const cells = rows.map((row) => [text(row, 'model'), ...classes.map((name) => groupedDecimal(text(row, name) || '0'))]);
     const head = [words.own.model, ...series.map(({ name }) => name)];
-    return html`${stackedColumns(words.own.figure.tokens.title, labels, series, short)}${htmlTable(head, cells, new Set([1, 2, 3, 4]))}`;
+    return html`${stackedColumns(words.own.figure.tokens.title, labels, series, shortAmount)}${htmlTable(head, cells, new Set([1, 2, 3, 4]))}`;
   },
   adjustment: (rows, { words, tenantName }) => {
     const changed = rows.filter((row) => Rational.of(text(row, 'effect')).n !== 0n);
@@ -147,6 +150,7 @@ export const DRAW: Readonly<Record<FigureName, Draw>> = {
       new Set([3, 4, 5, 6, 7]),
     );
   },
+  lead_time: leadTimes,
 };
 
 function amounts(rows: readonly TextRecord[], labelOf: (row: TextRecord) => string, title: string): Html | null {
@@ -155,31 +159,6 @@ function amounts(rows: readonly TextRecord[], labelOf: (row: TextRecord) => stri
     title,
     rows.slice(0, 20).map((row) => ({ label: labelOf(row), value: value(row, 'amount'), text: money(text(row, 'amount')) })),
   );
-}
-
-/** The largest as series of their own, the rest as one. */
-function overDays(
-  rows: readonly TextRecord[],
-  nameOf: (row: TextRecord) => string,
-  { days, words }: DrawContext,
-  title: string,
-): Html | null {
-  if (rows.length === 0) return null;
-  const byName = new Map<string, number[]>();
-  for (const row of rows) {
-    const values = byName.get(nameOf(row)) ?? days.map(() => 0);
-    values[value(row, 'day')] = (values[value(row, 'day')] ?? 0) + value(row, 'amount');
-    byName.set(nameOf(row), values);
-  }
-  const total = (values: readonly number[]): number => values.reduce((sum, one) => sum + one, 0);
-  const sorted = [...byName].sort(([, a], [, b]) => total(b) - total(a)).map(([name, values]): Series => ({ name, values }));
-  const kept = sorted.length > COLOURS ? sorted.slice(0, COLOURS - 1) : sorted;
-  const rest = sorted.slice(kept.length);
-  const other: Series[] =
-    rest.length === 0
-      ? []
-      : [{ name: `+ ${rest.length}`, values: days.map((_, day) => total(rest.map(({ values }) => values[day] ?? 0))) }];
-  return stackedColumns(`${title}, ${words.own.overTime}`, days, [...kept, ...other], short);
 }
 
 const HOURS = Array.from({ length: 24 }, (_, hour) => String(hour));

@@ -1,4 +1,7 @@
-/** The SQL behind each figure of the report: what `kashi query` would be asked. Every number of a figure is in its answer. */
+/**
+ * The SQL behind each figure of the report: what `kashi query` would be asked, in the subset of sql/README.md. A figure's numbers are in its
+ * answer, or sums and quotients of them: the subset has no division.
+ */
 
 import type { Period } from '../domain/period.ts';
 import type { FigureName } from '../domain/wording-report.ts';
@@ -11,8 +14,11 @@ export function daysOf({ startMs, endMs }: Period): number {
   return Math.ceil((endMs - startMs) / DAY_MS);
 }
 
-/** One statement a figure. Only the period, which is a checked yyyy-mm, and its instants are put into the text. */
-export function questionsOf(month: Period): Readonly<Record<FigureName, string>> {
+/** Figures that look back over several months, so that they are asked without --period. */
+export const OVER_MONTHS: ReadonlySet<FigureName> = new Set(['tenant_months', 'product_months']);
+
+/** One statement a figure. Only periods, which are checked yyyy-mm, and the month's instants are put into the text. `first`: where the months begin. */
+export function questionsOf(month: Period, first: string): Readonly<Record<FigureName, string>> {
   const { period, startMs, endMs } = month;
   const inMonth = `event_at_ms >= ${startMs} and event_at_ms < ${endMs}`;
   const held = (slotMs: number): string =>
@@ -20,8 +26,9 @@ export function questionsOf(month: Period): Readonly<Record<FigureName, string>>
   const slots = (count: number): string => `(select slot from unnest(sequence(0, ${count - 1})) as numbers(slot)) as slots`;
   const overlapping = (slotMs: number): string =>
     `allocations.start_at_ms < ${startMs} + (slots.slot + 1) * ${slotMs} and allocations.end_at_ms > ${startMs} + slots.slot * ${slotMs}`;
+  const dayMs = `event_at_ms - ${startMs} - mod(event_at_ms - ${startMs}, ${DAY_MS})`;
   const usage = `
-select 'gpu' as what, allocations.tenant_id, allocations.accelerator_model as product, allocations.site_id, slots.slot as day,
+select 'gpu' as what, allocations.tenant_id, allocations.accelerator_model as product, allocations.site_id, slots.slot * ${DAY_MS} as day_ms,
   sum(allocations.accelerator_count * (${held(DAY_MS)})) as used
 from fct_allocation as allocations
 join ${slots(daysOf(month))}
@@ -29,30 +36,36 @@ join ${slots(daysOf(month))}
 where allocations.start_at_ms < ${endMs} and allocations.end_at_ms > ${startMs}
 group by allocations.tenant_id, allocations.accelerator_model, allocations.site_id, slots.slot
 union all
-select 'tokens' as what, tenant_id, model as product, site_id, (event_at_ms - ${startMs} - mod(event_at_ms - ${startMs}, ${DAY_MS})) // ${DAY_MS} as day,
+select 'tokens' as what, tenant_id, model as product, site_id, ${dayMs} as day_ms,
   sum(coalesce(input_uncached_tokens, 0) + coalesce(input_cache_read_tokens, 0) + coalesce(input_cache_write_tokens, 0) + coalesce(output_tokens, 0)) as used
 from fct_token_usage
 where ${inMonth} and status = 'success'
-group by tenant_id, model, site_id, day`;
-  const spread = (by: string): string => `
+group by tenant_id, model, site_id, ${dayMs}`;
+  /** Each line's amount beside what was used of it that day and in the month. */
+  const days = `
 with used as (${usage}
 ),
 charged as (
   select case when meter = 'gpu_hours' then 'gpu' else 'tokens' end as what, tenant_id, product, site_id, sum(amount) as amount
   from bill_line
   where period = '${period}'
-  group by what, tenant_id, product, site_id
+  group by case when meter = 'gpu_hours' then 'gpu' else 'tokens' end, tenant_id, product, site_id
 ),
 totals as (
   select what, tenant_id, product, site_id, sum(used) as used from used group by what, tenant_id, product, site_id
 )
-select charged.${by}, used.day, sum(charged.amount * used.used / totals.used) as amount
+select charged.tenant_id, charged.product, charged.site_id, used.day_ms, charged.amount, used.used as used_that_day, totals.used as used_in_month
 from charged
 join totals on totals.what = charged.what and totals.tenant_id = charged.tenant_id and totals.product = charged.product and totals.site_id = charged.site_id
 join used on used.what = charged.what and used.tenant_id = charged.tenant_id and used.product = charged.product and used.site_id = charged.site_id
 where totals.used > 0
-group by charged.${by}, used.day
-order by charged.${by}, used.day`;
+order by charged.tenant_id, charged.product, charged.site_id, used.day_ms`;
+  const months = (by: string): string => `
+select period, ${by}, sum(amount) as amount, count(*) as lines
+from bill_line
+where period >= '${first}' and period <= '${period}'
+group by period, ${by}
+order by period, ${by}`;
   const texts: Readonly<Record<FigureName, string>> = {
     recovery: `
 select site_id, accelerator_model, capacity_hours, allocated_hours, asset_cost, charged_cost, own_cost, unbilled_cost, idle_cost, maintenance_cost, lost_cost,
@@ -72,8 +85,10 @@ from bill_line
 where period = '${period}'
 group by product
 order by amount desc, product`,
-    tenant_days: spread('tenant_id'),
-    product_days: spread('product'),
+    tenant_months: months('tenant_id'),
+    product_months: months('product'),
+    tenant_days: days,
+    product_days: days,
     efficiency: `
 select site_id, workload_id, hfu, mfu, coverage, basis, device_ms
 from fct_workload_efficiency
@@ -116,6 +131,11 @@ select site_id, release_id, model, million_tokens, income, serving_hours, servin
 from ana_serving
 where period = '${period}'
 order by release_id, model, site_id`,
+    lead_time: `
+select service, generation, kind, model, model_version, wave, edge_id, site_id, promoted_ms, replicated_ms, verified_ms, committed_ms, live_ms, bytes_moved
+from ref_edge_rollout
+where promoted_ms < ${endMs} and (live_ms is null or live_ms >= ${startMs})
+order by promoted_ms, service, generation, wave, edge_id`,
   };
   return Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, text.trim()])) as unknown as Readonly<
     Record<FigureName, string>

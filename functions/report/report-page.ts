@@ -6,6 +6,7 @@ import { type Html, html, htmlPage, htmlTable } from '../page/html.ts';
 import { STYLE } from '../page/style.ts';
 import type { QueryResult } from '../ports.ts';
 import { DRAW, type DrawContext } from './draw.ts';
+import { OVER_MONTHS } from './questions.ts';
 
 export interface ReportData {
   readonly centre: string;
@@ -22,6 +23,8 @@ const ORDER: readonly FigureName[] = [
   'recovery',
   'tenants',
   'products',
+  'tenant_months',
+  'product_months',
   'tenant_days',
   'product_days',
   'advice',
@@ -30,8 +33,9 @@ const ORDER: readonly FigureName[] = [
   'efficiency',
   'tokens',
   'releases',
+  'lead_time',
 ];
-const FULL_WIDTH: ReadonlySet<FigureName> = new Set(['recovery', 'idle', 'releases']);
+const FULL_WIDTH: ReadonlySet<FigureName> = new Set(['recovery', 'idle', 'releases', 'lead_time']);
 /** Rows of an answer that the page itself shows; the file beside it has all of them. */
 const SHOWN_ROWS = 50;
 
@@ -80,7 +84,7 @@ function figure(name: FigureName, { questions, answers, period }: ReportData, co
   const rows = answer.rows.slice(0, SHOWN_ROWS).map((row) => row.map((cell) => cell ?? ''));
   return html`<section class="card${FULL_WIDTH.has(name) ? ' full' : ''}" id="${name}"><h2>${own.figure[name].title}</h2><p class="soft small">${own.figure[name].says}</p>
 ${drawn ?? html`<p>${own.nothing}</p>`}
-<details><summary>${own.sql}</summary><p class="small"><a href="sql/${name}.sql">sql/${name}.sql</a> · <a href="data/${name}.csv">data/${name}.csv</a> (${answer.rows.length} ${own.rows}) · ${own.runIt}: <span class="mono">kashi query "$(cat sql/${name}.sql)" --period ${period}</span></p><pre>${questions[name]}</pre>${htmlTable(
+<details><summary>${own.sql}</summary><p class="small"><a href="sql/${name}.sql">sql/${name}.sql</a> · <a href="data/${name}.csv">data/${name}.csv</a> (${answer.rows.length} ${own.rows}) · ${own.runIt}: <span class="mono">kashi query "$(cat sql/${name}.sql)"${OVER_MONTHS.has(name) ? '' : ` --period ${period}`}</span></p><pre>${questions[name]}</pre>${htmlTable(
     answer.columns.map((column) => column.name),
     rows,
     numeric,

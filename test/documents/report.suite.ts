@@ -8,12 +8,15 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { prepare } from '../../functions/cli/query.ts';
 import { writeReport } from '../../functions/cli/report.ts';
 import { withSession } from '../../functions/cli/session.ts';
 import type { Centre } from '../../functions/cli/wiring.ts';
+import { FleetLog } from '../../functions/distribution/fleet-log.ts';
 import { sumDecimals } from '../../functions/domain/money.ts';
 import { LANGUAGES, type Language } from '../../functions/domain/wording.ts';
 import { reportWordingOf } from '../../functions/domain/wording-report.ts';
+import { Story } from '../distribution/fleet-cases.ts';
 import { closedCentre, closedMonth, exported, newFolder, removeFolders } from './centres.ts';
 import { missingPrograms } from './debian.ts';
 
@@ -34,6 +37,8 @@ describe('in a browser', { skip: missing ?? false, timeout: 10 * 60_000 }, () =>
   before(async () => {
     browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
     centre = await closedCentre(4, null);
+    const log = await FleetLog.open(centre.store);
+    for (const event of rollouts().events) await log.record(event);
     report = newFolder();
     await withSession(centre, PERIOD, async (session) => await writeReport(session, PERIOD, report, 'zh-CN'));
   });
@@ -110,9 +115,50 @@ describe('in a browser', { skip: missing ?? false, timeout: 10 * 60_000 }, () =>
       .trim()
       .split('\r\n')
       .slice(1)
-      .map((row) => Number(row.split(',')[2]));
-    const spread = days.reduce((sum, amount) => sum + amount, 0);
+      .map((row) => row.split(',').slice(4).map(Number));
+    const spread = days.reduce((sum, [amount = 0, thatDay = 0, inMonth = 1]) => sum + (amount * thatDay) / inMonth, 0);
     assert.ok(Math.abs(spread - Number(bill.total)) < 0.01, `${spread} over the days, ${bill.total} in the month`);
+  });
+
+  test('it looks back over months, and each is its bill', async () => {
+    const later = newFolder();
+    const totals = await withSession(
+      centre,
+      '2026-11',
+      async (session) => {
+        await writeReport(session, '2026-11', later, 'en');
+        await prepare(session, 'bill');
+        return (
+          await session.warehouse.query("select period, sum(total) from bill where period <= '2026-11' group by period order by period")
+        ).rows;
+      },
+      11,
+    );
+    const byMonth = new Map<string, string[]>();
+    for (const row of readFileSync(join(later, 'data', 'tenant_months.csv'), 'utf8')
+      .trim()
+      .split('\r\n')
+      .slice(1)) {
+      const [period = '', , amount = ''] = row.split(',');
+      byMonth.set(period, [...(byMonth.get(period) ?? []), amount]);
+    }
+    assert.equal(byMonth.size, 2);
+    assert.deepEqual(
+      [...byMonth].map(([period, amounts]) => [period, sumDecimals(amounts, 2)]),
+      totals,
+    );
+    await opened(join(later, 'en.html'), VIEWS[0], async (page) => await assertFits(page, VIEWS[0].width));
+  });
+
+  test('lead times are those of the event log', async () => {
+    const rows = readFileSync(join(report, 'data', 'lead_time.csv'), 'utf8')
+      .trim()
+      .split('\r\n');
+    assert.equal(rows.length, 1 + 2 * 2, 'two versions at two edges');
+    await opened(join(report, 'en.html'), VIEWS[0], async (page) => {
+      const told = (await page.locator('#lead_time > .scroll > table').textContent()) ?? '';
+      assert.ok(told.includes('chat v1') && told.includes('12:00'), told);
+    });
   });
 
   test('a statement, on a desk and on a phone', async () => {
@@ -127,6 +173,30 @@ describe('in a browser', { skip: missing ?? false, timeout: 10 * 60_000 }, () =>
       });
   });
 });
+
+/** Two versions go to two edges: the second edge waits an hour for the first. */
+function rollouts(): Story {
+  const story = new Story(['edge-east', 'edge-south']);
+  const minutes = (count: number): void => story.wait(count * 60_000);
+  story.nowMs = Date.parse('2026-10-13T00:00:00Z');
+  for (const version of ['v1', 'v2']) {
+    story.promote(version);
+    minutes(6);
+    for (const edge of ['edge-east', 'edge-south']) story.replicated(edge, version, 3 * 1024 ** 3);
+    minutes(2);
+    for (const edge of ['edge-east', 'edge-south']) story.prove(edge, version);
+    minutes(1);
+    story.commit();
+    minutes(3);
+    story.live('edge-east', version);
+    minutes(60);
+    story.commit();
+    minutes(4);
+    story.live('edge-south', version);
+    minutes(24 * 60);
+  }
+  return story;
+}
 
 /** Nothing is wider than the screen, but for tables and maps that scroll by themselves. */
 async function assertFits(page: Page, width: number): Promise<void> {
