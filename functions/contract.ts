@@ -11,6 +11,8 @@ export const PREFIX = {
   config: 'config/',
   /** Derived, named by their content: lists of files for engines that read folders. */
   symlinks: '_symlink/',
+  /** What the tables of a catalog read: derived, pointed at anew at least every month, so that old ones may expire. */
+  tables: '_tables/',
   /** Replaced whole, again and again; derived. */
   provisional: 'provisional/',
   watch: 'watch/',
@@ -54,6 +56,7 @@ export const FUNCTIONS = [
   'compact',
   'collect',
   'refresh',
+  'publish',
   'judge',
   'close',
   'waive',
@@ -75,6 +78,8 @@ export const ENV = {
   deadLetters: 'KASHI_DEAD_LETTERS',
   signingKey: 'KASHI_SIGNING_KEY',
   tokensSecret: 'KASHI_TOKENS_SECRET',
+  /** Database of the Glue catalog whose tables show the newest snapshot. */
+  catalog: 'KASHI_CATALOG',
   /** Memory of the engine, such as 1200MB. */
   engineMemory: 'KASHI_ENGINE_MEMORY',
 } as const;
@@ -91,6 +96,8 @@ export const METRIC = {
   objectsMissing: 'ObjectsMissing',
   oldestMissing: 'OldestMissingSeconds',
   snapshot: 'Snapshot',
+  /** The one that the tables of the catalog show. */
+  publishedSnapshot: 'PublishedSnapshot',
   lineResidual: 'LineResidual',
   unratedLines: 'UnratedLines',
   checksFailed: 'ChecksFailed',

@@ -19,20 +19,23 @@ export interface Access {
   /** Counts the dead letters. */
   readonly deadLetters?: true;
   readonly tokens?: true;
+  /** Points tables of the catalog's one database at other folders. */
+  readonly catalog?: true;
 }
 
 /** Every key of a bucket. */
 export const ALL = '';
 
-const { data, commits, seen, quarantine, segments, snapshots, config, provisional, closes, bills, objects, orders, waivers } = PREFIX;
+const { data, commits, seen, quarantine, segments, snapshots, config, provisional, tables, fleet } = PREFIX;
+const { closes, bills, objects, orders, waivers } = PREFIX;
 
 /** A snapshot and the rows that it names. */
 const SNAPSHOT = [snapshots, segments];
 const ISSUED = [closes, bills, objects, orders, waivers];
 
-/** What rating a month reads. */
+/** What rating a month reads; the log of the fleet says where a model was live. */
 const RATING = {
-  warehouse: { get: [...SNAPSHOT, commits, data, config], list: [snapshots, seen] },
+  warehouse: { get: [...SNAPSHOT, commits, data, config, fleet], list: [snapshots, seen] },
   bills: { get: ISSUED, list: ISSUED },
 } as const;
 
@@ -56,12 +59,17 @@ export const ACCESS: Readonly<Record<FunctionName, Access>> = {
   collect: {
     buckets: {
       warehouse: { get: [commits, ...SNAPSHOT], list: [data, commits, snapshots], delete: [data] },
-      bills: { get: [closes], list: [closes] },
+      // What a closed bill is made from stays, though its pin were lost: the evidence names it.
+      bills: { get: [closes, bills, objects], list: [closes, bills] },
     },
   },
   refresh: {
     buckets: { warehouse: { ...RATING.warehouse, get: [...RATING.warehouse.get, provisional], put: [provisional] }, bills: RATING.bills },
     signing: 'verify',
+  },
+  publish: {
+    buckets: { warehouse: { ...RATING.warehouse, put: [tables] }, bills: RATING.bills },
+    catalog: true,
   },
   judge: { buckets: { landing: { list: [ALL] }, ...RATING }, signing: 'verify', deadLetters: true },
   close: {
@@ -75,6 +83,10 @@ export const ACCESS: Readonly<Record<FunctionName, Access>> = {
     deadLetters: true,
   },
   waive: { buckets: { bills: { get: [bills, waivers], list: [bills], put: [waivers] } }, signing: 'sign' },
-  export: { buckets: { bills: { get: [bills, objects], list: [bills] }, export: { put: [ALL] } }, signing: 'verify' },
+  export: {
+    // Statements say by which prices a line was rated.
+    buckets: { warehouse: { get: [config] }, bills: { get: [bills, objects], list: [bills] }, export: { put: [ALL] } },
+    signing: 'verify',
+  },
   receive: { buckets: { landing: { put: [ALL] } }, tokens: true },
 };

@@ -5,7 +5,8 @@ import type { App } from 'aws-cdk-lib';
 import { AnalystStack } from './analyst-stack.ts';
 import { BillingStack } from './billing-stack.ts';
 import { BudgetStack } from './budget-stack.ts';
-import { makeBundle } from './bundle.ts';
+import { type Bundles, makeBundles } from './bundle.ts';
+import { CatalogStack } from './catalog-stack.ts';
 import { readStage, type StageConfig } from './config.ts';
 import type { StageParts } from './constructs/stage-function.ts';
 import { IngestStack } from './ingest-stack.ts';
@@ -19,11 +20,12 @@ export interface Stacks {
   readonly operations: OperationsStack;
   readonly budget: BudgetStack;
   readonly analyst: AnalystStack;
+  readonly catalog: CatalogStack;
 }
 
-/** Context `bundle=none` leaves the code out: for looking at templates only. Errors: KashiError, those of readStage and makeBundle. */
+/** Context `bundle=none` leaves the code out: for looking at templates only. Errors: KashiError, those of readStage and makeBundles. */
 export function makeApp(app: App, stage: string, config: StageConfig = readStage(stage)): Stacks {
-  const bundle = app.node.tryGetContext('bundle') === 'none' ? emptyBundle() : makeBundle(config.architecture, config.centre);
+  const bundles = app.node.tryGetContext('bundle') === 'none' ? emptyBundles() : makeBundles(config.architecture, config.centre);
   const env = {
     ...(config.account === null ? {} : { account: config.account }),
     ...(config.region === null ? {} : { region: config.region }),
@@ -35,7 +37,7 @@ export function makeApp(app: App, stage: string, config: StageConfig = readStage
     description: 'kashi: raw logs, warehouse, bills, keys',
     terminationProtection: true,
   });
-  const parts: StageParts = { stage, architecture: config.architecture, bundle, buckets: storage.buckets, signingKey: storage.signingKey };
+  const parts: StageParts = { stage, architecture: config.architecture, bundles, buckets: storage.buckets, signingKey: storage.signingKey };
   const ingest = new IngestStack(app, name('ingest'), { env, config, parts, description: 'kashi: landed objects to snapshots' });
   const { deadLetters, undelivered } = ingest;
   const billing = new BillingStack(app, name('billing'), {
@@ -47,11 +49,27 @@ export function makeApp(app: App, stage: string, config: StageConfig = readStage
     undelivered,
     description: 'kashi: snapshots to bills',
   });
+  const analyst = new AnalystStack(app, name('analyst'), {
+    env,
+    config,
+    parts,
+    logs: storage.logs,
+    description: 'kashi: closed bills for analysts',
+  });
+  const catalog = new CatalogStack(app, name('catalog'), {
+    env,
+    config,
+    parts,
+    results: analyst.results,
+    undelivered,
+    description: 'kashi: the newest snapshot for analysts',
+  });
   const operations = new OperationsStack(app, name('operations'), {
     env,
     config,
     ingest,
     billing,
+    catalog,
     description: 'kashi: alarms, dashboard',
   });
   const budget = new BudgetStack(app, name('budget'), {
@@ -60,18 +78,11 @@ export function makeApp(app: App, stage: string, config: StageConfig = readStage
     people: operations.people,
     description: 'kashi: what a month may cost',
   });
-  const analyst = new AnalystStack(app, name('analyst'), {
-    env,
-    config,
-    parts,
-    logs: storage.logs,
-    description: 'kashi: closed bills for analysts',
-  });
-  return { storage, ingest, billing, operations, budget, analyst };
+  return { storage, ingest, billing, operations, budget, analyst, catalog };
 }
 
-function emptyBundle(): string {
+function emptyBundles(): Bundles {
   const folder = fileURLToPath(new URL('../.cache/infra/no-bundle/', import.meta.url));
   mkdirSync(folder, { recursive: true });
-  return folder;
+  return { plain: folder, printing: folder };
 }

@@ -24,6 +24,8 @@ export interface StorageStackProps extends StackProps {
 const YEAR_DAYS = 365;
 /** A version that is no longer current is kept so long: time to notice a mistake. */
 const UNDO_DAYS = 30;
+/** What tables of the catalog read is made anew in every month in which the function publish runs. */
+const PUBLISHED_DAYS = 90;
 
 export class StorageStack extends Stack {
   readonly buckets: Readonly<Record<BucketName, Bucket>>;
@@ -57,7 +59,11 @@ export class StorageStack extends Stack {
 
   private warehouse(): Bucket {
     const bucket = this.bucket('Warehouse', {
-      lifecycleRules: [{ prefix: PREFIX.data, noncurrentVersionExpiration: Duration.days(UNDO_DAYS) }],
+      lifecycleRules: [
+        { prefix: PREFIX.data, noncurrentVersionExpiration: Duration.days(UNDO_DAYS) },
+        // Pointed at anew every month: nothing older is read.
+        { prefix: PREFIX.tables, expiration: Duration.days(PUBLISHED_DAYS), noncurrentVersionExpiration: Duration.days(1) },
+      ],
     });
     this.createOnly(
       bucket,

@@ -52,7 +52,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'generate',
     'schemas',
   ],
-  cloud: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'ledger', 'ingest', 'watch', 'close', 'cli'],
+  cloud: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'ledger', 'ingest', 'watch', 'close', 'warehouse', 'cli'],
   handlers: ['contract.ts', 'ports.ts', 'domain', 'ledger', 'ingest', 'receive', 'watch', 'close', 'cli', 'cloud'],
 };
 

@@ -6,7 +6,8 @@ import { edgeRolloutRows } from '../distribution/live-interval.ts';
 import { buildReferences } from '../domain/build-reference.ts';
 import { KashiError } from '../domain/errors.ts';
 import { type Period, periodOf, periodsTouching } from '../domain/period.ts';
-import { newestSnapshot, type Snapshot, snapshotFiles } from '../ledger/snapshot.ts';
+import type { ReferenceRows } from '../domain/reference.ts';
+import { newestSnapshot, type Snapshot, type SnapshotFile, snapshotFiles } from '../ledger/snapshot.ts';
 import type { Warehouse } from '../ports.ts';
 import type { Model } from '../warehouse/model.ts';
 import { loadModels } from '../warehouse/run.ts';
@@ -35,20 +36,34 @@ export async function openSession(centre: Centre, period: string | null): Promis
       hint: 'kashi ingest <paths>',
     });
   }
-  const files = await snapshotFiles(centre.store, snapshot);
+  return await sessionOver(centre, snapshot, await snapshotFiles(centre.store, snapshot), asked === null ? null : [asked]);
+}
+
+/** Over the files of a snapshot. `periods` null: every period that the data touches. Errors: as openSession. */
+export async function sessionOver(
+  centre: Centre,
+  snapshot: Snapshot,
+  files: readonly SnapshotFile[],
+  asked: readonly Period[] | null,
+): Promise<Session> {
   // The engine does not notice a changed byte: it would be summed. Another one reads where the data is; a close compares every byte all the same.
   if (centre.engine === 'duckdb') await verifyFiles(centre.store, files);
   const warehouse = await openEngine(centre, files);
   try {
-    const periods = asked === null ? await periodsInData(warehouse, config.timeZone) : [asked];
-    const { priceBook, tenants, inventory, catalog } = centre;
-    const reference = buildReferences({ config, priceBook, tenants, inventory, catalog }, periods);
-    await warehouse.loadReference({ ...reference, ref_edge_rollout: await edgeRolloutRows(centre.store) });
+    const periods = asked ?? (await periodsInData(warehouse, centre.config.timeZone));
+    await warehouse.loadReference(await referenceOf(centre, periods));
     return { centre, snapshot, warehouse, models: loadModels(readSqlFiles()), periods };
   } catch (error) {
     await warehouse.close();
     throw error;
   }
+}
+
+/** Every reference table, for these periods: the configuration as it is now, and what the fleet did. */
+async function referenceOf(centre: Centre, periods: readonly Period[]): Promise<ReferenceRows> {
+  const { config, priceBook, tenants, inventory, catalog, store } = centre;
+  const reference = buildReferences({ config, priceBook, tenants, inventory, catalog }, periods);
+  return { ...reference, ref_edge_rollout: await edgeRolloutRows(store) };
 }
 
 /** Opens, uses, closes. */

@@ -162,6 +162,18 @@ describe('a deploy', { skip: reason }, () => {
       assert.ok(keys.includes(`tenants/${tenant}/bill_line/period=${PERIOD}/bill_line.parquet`), tenant);
   });
 
+  test('people get statements as PDF, workbook and page, a tenant its own', async () => {
+    const bucket = deployed.output('exportBucket');
+    const keys = await deployed.keys(bucket, 'tenants/ads/statements/');
+    const names = keys.map((key) => key.slice(`tenants/ads/statements/${PERIOD}/`.length).replace(/\.(en|zh-CN)\./, '.'));
+    assert.deepEqual(
+      names.sort(),
+      ['csv', 'html', 'pdf', 'xlsx'].map((form) => `statement-ads.${form}`),
+    );
+    const pdf = await deployed.bytes(bucket, keys.find((key) => key.endsWith('.pdf')) ?? '');
+    assert.equal(Buffer.from(pdf.subarray(0, 5)).toString(), '%PDF-');
+  });
+
   test('a message that is none fails alone', async () => {
     const [key = ''] = [...files.keys()];
     const records = [

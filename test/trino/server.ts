@@ -32,11 +32,16 @@ export async function missingForTrino(): Promise<string | null> {
   }
 }
 
-export async function startTrino(): Promise<TrinoServer> {
+/** `catalogs`: settings of further catalogs, by name. */
+export async function startTrino(catalogs: Readonly<Record<string, Readonly<Record<string, string>>>> = {}): Promise<TrinoServer> {
   const [java, home] = [await javaHome(), await installed()];
   const folder = mkdtempSync(join(tmpdir(), 'kashi-trino-'));
   const port = await freePort();
   writeSettings(folder, port);
+  for (const [name, settings] of Object.entries(catalogs)) {
+    const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}\n`);
+    writeFileSync(join(folder, 'catalog', `${name}.properties`), lines.join(''));
+  }
   const log = openSync(join(folder, 'log'), 'w');
   const child = spawn(join(java ?? '', 'bin/java'), argumentsOf(folder, home), { cwd: folder, stdio: ['ignore', log, log] });
   closeSync(log);
