@@ -73,8 +73,9 @@ export async function publishTables(centre: Centre, publishing: Publishing): Pro
 /** Reference rows, and the models that are tables: of a closed month what was issued, of another what it is rated to now. */
 async function publishModels({ centre, warehouse, models }: Session, pointer: Pointer): Promise<void> {
   const publish = async (name: string, columns: readonly { readonly name: string }[]): Promise<void> => {
-    const sql = `select ${columns.map((column) => column.name).join(', ')} from ${name}`;
-    await pointer.put(name, await warehouse.parquetFile(sql));
+    const names = columns.map((column) => column.name).join(', ');
+    // In order, so that the same rows are the same bytes.
+    await pointer.put(name, await warehouse.parquetFile(`select ${names} from ${name} order by ${names}`));
   };
   for (const { name, columns } of Object.values(REFERENCE)) await publish(name, columns);
   const all = await issuedModels(centre, models);

@@ -99,7 +99,10 @@ describe('each function has the rights that its stage needs', () => {
     const exporter = { ...centreOf('export'), warehouseDirectory: join(folder, 'work') };
     const keys = await exportMonth(exporter, memoryStore(), PERIOD);
     for (const form of ['csv', 'pdf', 'xlsx', 'html'])
-      assert.ok(keys.some((key) => key.startsWith(`files/${PERIOD}/statement.`) && key.endsWith(`.${form}`)), form);
+      assert.ok(
+        keys.some((key) => key.startsWith(`files/${PERIOD}/statement.`) && key.endsWith(`.${form}`)),
+        form,
+      );
   });
 
   test('refresh and publish, when a month is closed', async () => {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { cached, run } from '../support/cache.ts';
+import { endWith } from '../support/end-with.ts';
 import { freePort } from '../support/free-port.ts';
 
 /** The last version that Maven Central has as an archive. It wants Java 24. */
@@ -46,13 +47,11 @@ export async function startTrino(catalogs: Readonly<Record<string, Readonly<Reco
   const child = spawn(join(java ?? '', 'bin/java'), argumentsOf(folder, home), { cwd: folder, stdio: ['ignore', log, log] });
   closeSync(log);
   const ended = once(child, 'exit');
-  // A suite that is stopped takes its server along.
-  const kill = (): boolean => child.kill('SIGKILL');
-  process.once('exit', kill);
+  const letGo = endWith(child);
   const stop = async (): Promise<void> => {
-    process.off('exit', kill);
+    letGo();
     child.kill();
-    await Promise.race([ended, wait(20_000, undefined, { ref: false }).then(kill)]);
+    await Promise.race([ended, wait(20_000, undefined, { ref: false }).then(() => child.kill('SIGKILL'))]);
     await ended;
     rmSync(folder, { recursive: true, force: true });
   };
