@@ -14,7 +14,7 @@ import { ingestMessages } from '../functions/cloud/ingest-messages.ts';
 import { announcement } from '../functions/cloud/landed-message.ts';
 import type { FunctionName } from '../functions/contract.ts';
 import type { LandedObject, ObjectStore } from '../functions/ports.ts';
-import { makeBundle } from '../infra/bundle.ts';
+import { makeBundles } from '../infra/bundle.ts';
 
 const CLI = join(import.meta.dirname, '..', 'functions', 'cli', 'launch.js');
 const BATCH = 10;
@@ -38,11 +38,15 @@ try {
 
 function measureBundle(): void {
   for (const architecture of ['arm64', 'x64'] as const) {
-    const bundle = makeBundle(architecture, join(import.meta.dirname, '..', 'functions', 'cli', 'templates'), null);
-    const zip = join(folder, `${architecture}.zip`);
-    execFileSync('python3', ['-m', 'zipfile', '-c', zip, ...readdirSync(bundle).map((name) => join(bundle, name))]);
-    console.log(`bundle ${architecture}: ${mebibytes(sizeOf(bundle))} MiB unzipped, ${mebibytes(statSync(zip).size)} MiB zipped`);
-    if (architecture === process.arch) measureStart(bundle);
+    const bundles = makeBundles(architecture, join(import.meta.dirname, '..', 'functions', 'cli', 'templates'), null);
+    for (const [name, bundle] of Object.entries(bundles)) {
+      const zip = join(folder, `${architecture}-${name}.zip`);
+      execFileSync('python3', ['-m', 'zipfile', '-c', zip, ...readdirSync(bundle).map((one) => join(bundle, one))]);
+      console.log(
+        `bundle ${architecture}, ${name}: ${mebibytes(sizeOf(bundle))} MiB unzipped, ${mebibytes(statSync(zip).size)} MiB zipped`,
+      );
+    }
+    if (architecture === process.arch) measureStart(bundles.plain);
   }
 }
 

@@ -13,6 +13,8 @@ export const PREFIX = {
   config: 'config/',
   /** Derived, named by their content: lists of files for engines that read folders. */
   symlinks: '_symlink/',
+  /** What the tables of a catalog read: derived, pointed at anew at least every month, so that old ones may expire. */
+  tables: '_tables/',
   /** Replaced whole, again and again; derived. */
   provisional: 'provisional/',
   watch: 'watch/',
@@ -67,6 +69,7 @@ export const FUNCTIONS = [
   'compact',
   'collect',
   'refresh',
+  'publish',
   'judge',
   'close',
   'waive',
@@ -101,6 +104,8 @@ export const ENV = {
   edgeKey: 'KASHI_EDGE_KEY',
   /** Signs attestations of images. */
   attestationKey: 'KASHI_ATTESTATION_KEY',
+  /** Database of the Glue catalog whose tables show the newest snapshot. */
+  catalog: 'KASHI_CATALOG',
   /** Memory of the engine, such as 1200MB. */
   engineMemory: 'KASHI_ENGINE_MEMORY',
 } as const;
@@ -117,6 +122,8 @@ export const METRIC = {
   objectsMissing: 'ObjectsMissing',
   oldestMissing: 'OldestMissingSeconds',
   snapshot: 'Snapshot',
+  /** The one that the tables of the catalog show. */
+  publishedSnapshot: 'PublishedSnapshot',
   lineResidual: 'LineResidual',
   unratedLines: 'UnratedLines',
   checksFailed: 'ChecksFailed',

@@ -293,3 +293,31 @@ export const DATASETS = {
 } as const;
 
 export type DatasetName = keyof typeof DATASETS;
+
+/** What a reader of a snapshot is given beside the datasets. */
+export const SNAPSHOT_TABLES = {
+  raw_file: {
+    name: 'raw_file',
+    grain: 'the rows of one landed object in one data file',
+    columns: [
+      { name: 'file', type: 'VARCHAR', meaning: 'path as the engine names it' },
+      { name: 'object_id', type: 'VARCHAR', meaning: 'content id of the landed object' },
+      { name: 'fold_order', type: 'BIGINT', meaning: 'place in the history' },
+    ],
+  },
+  raw_object: {
+    name: 'raw_object',
+    grain: 'one landed object',
+    columns: [
+      { name: 'object_id', type: 'VARCHAR', meaning: 'content id of the landed object' },
+      { name: 'object_name', type: 'VARCHAR', meaning: 'name under which it landed' },
+      { name: 'source', type: 'VARCHAR', meaning: 'source name' },
+      { name: 'content_id', type: 'VARCHAR', meaning: 'SHA-256 of source and raw bytes' },
+    ],
+  },
+} as const satisfies Readonly<Record<string, Omit<Dataset, 'partitionBy'>>>;
+
+export type SnapshotTableName = keyof typeof SNAPSHOT_TABLES;
+
+/** Column of raw_<dataset> that its stored files do not have: which of two repeats came first. */
+export const FOLD_ORDER: Column = { name: 'fold_order', type: 'BIGINT', meaning: "place of the row's object in the warehouse's history" };

@@ -65,6 +65,21 @@ export interface Warehouse {
   close(): Promise<void>;
 }
 
+/** Tables of other engines: a table reads every file of one folder. */
+export interface TableCatalog {
+  /** What a table reads now. Errors: KashiError not_found for a table that nobody made. */
+  pointed(table: string): Promise<TablePoint>;
+  /** From now on the table reads this folder; who reads it already goes on with the former one. Errors: as pointed. */
+  point(table: string, to: TablePoint): Promise<void>;
+}
+
+export interface TablePoint {
+  /** As engines name it, without a '/' at its end. */
+  readonly folder: string;
+  /** Number of the snapshot whose rows lie there; null: of none yet. */
+  readonly snapshot: number | null;
+}
+
 /** Signs with a key that it keeps to itself: a file of one machine, or a key service. */
 export interface Signer {
   readonly algorithm: SignatureAlgorithm;

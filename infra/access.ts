@@ -21,6 +21,8 @@ export interface Access {
   readonly tokens?: true;
   /** Of the distribution stack, which gives these rights itself. */
   readonly distribution?: DistributionAccess;
+  /** Points tables of the catalog's one database at other folders. */
+  readonly catalog?: true;
 }
 
 export interface DistributionAccess {
@@ -35,15 +37,16 @@ export interface DistributionAccess {
 export const ALL = '';
 
 const { models, releases, hooks, fleet, heard } = PREFIX;
-const { data, commits, seen, quarantine, segments, snapshots, config, provisional, closes, bills, objects, orders, waivers } = PREFIX;
+const { data, commits, seen, quarantine, segments, snapshots, config, provisional, tables } = PREFIX;
+const { closes, bills, objects, orders, waivers } = PREFIX;
 
 /** A snapshot and the rows that it names. */
 const SNAPSHOT = [snapshots, segments];
 const ISSUED = [closes, bills, objects, orders, waivers];
 
-/** What rating a month reads. */
+/** What rating a month reads; the log of the fleet says where a model was live. */
 const RATING = {
-  warehouse: { get: [...SNAPSHOT, commits, data, config], list: [snapshots, seen] },
+  warehouse: { get: [...SNAPSHOT, commits, data, config, fleet], list: [snapshots, seen] },
   bills: { get: ISSUED, list: ISSUED },
 } as const;
 
@@ -67,12 +70,17 @@ export const ACCESS: Readonly<Record<FunctionName, Access>> = {
   collect: {
     buckets: {
       warehouse: { get: [commits, ...SNAPSHOT], list: [data, commits, snapshots], delete: [data] },
-      bills: { get: [closes], list: [closes] },
+      // What a closed bill is made from stays, though its pin were lost: the evidence names it.
+      bills: { get: [closes, bills, objects], list: [closes, bills] },
     },
   },
   refresh: {
     buckets: { warehouse: { ...RATING.warehouse, get: [...RATING.warehouse.get, provisional], put: [provisional] }, bills: RATING.bills },
     signing: 'verify',
+  },
+  publish: {
+    buckets: { warehouse: { ...RATING.warehouse, put: [tables] }, bills: RATING.bills },
+    catalog: true,
   },
   judge: { buckets: { landing: { list: [ALL] }, ...RATING }, signing: 'verify', deadLetters: true },
   close: {
@@ -86,7 +94,11 @@ export const ACCESS: Readonly<Record<FunctionName, Access>> = {
     deadLetters: true,
   },
   waive: { buckets: { bills: { get: [bills, waivers], list: [bills], put: [waivers] } }, signing: 'sign' },
-  export: { buckets: { bills: { get: [bills, objects], list: [bills] }, export: { put: [ALL] } }, signing: 'verify' },
+  export: {
+    // Statements say by which prices a line was rated.
+    buckets: { warehouse: { get: [config] }, bills: { get: [bills, objects], list: [bills] }, export: { put: [ALL] } },
+    signing: 'verify',
+  },
   receive: { buckets: { landing: { put: [ALL] } }, tokens: true },
   // To get: whether a delivery that comes again has the same body.
   hook: { buckets: { warehouse: { get: [hooks], put: [hooks] } }, distribution: { secret: 'hooks', sends: 'intake' } },

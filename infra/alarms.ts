@@ -6,6 +6,7 @@ import { Duration } from 'aws-cdk-lib';
 import { ComparisonOperator, Metric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import { METRIC } from '../functions/contract.ts';
 import type { BillingStack } from './billing-stack.ts';
+import type { CatalogStack } from './catalog-stack.ts';
 import type { StageConfig } from './config.ts';
 import type { StageFunction } from './constructs/stage-function.ts';
 import { distributionAlarms } from './distribution-alarms.ts';
@@ -31,13 +32,14 @@ export interface Watched {
   readonly billing: BillingStack;
   /** Null for a stage without distribution. */
   readonly distribution: DistributionStack | null;
+  readonly catalog: CatalogStack;
 }
 
 const QUARTER = Duration.minutes(15);
 const HOUR = Duration.hours(1);
 
 /** Every alarm of a stage, in the order in which data flows. */
-export function alarmPlans({ config, ingest, billing, distribution }: Watched): readonly AlarmPlan[] {
+export function alarmPlans({ config, ingest, billing, catalog, distribution }: Watched): readonly AlarmPlan[] {
   const own = (metricName: string, statistic: string, period: Duration): Metric =>
     new Metric({ namespace: METRIC.namespace, metricName, dimensionsMap: { service: config.stage }, statistic, period });
   const { ingest: ingester, reconcile, seal, compact, collect } = ingest.functions;
@@ -125,6 +127,12 @@ export function alarmPlans({ config, ingest, billing, distribution }: Watched): 
     { name: 'upkeep-errors', meaning: 'compaction fails: small files stay small', metric: errors(compact, Duration.days(1)), at: 1 },
     { name: 'collector-errors', meaning: 'garbage is not collected, and costs storage', metric: errors(collect, Duration.days(1)), at: 1 },
     { name: 'refresh-errors', meaning: 'provisional bills are not made', metric: errors(refresh, HOUR), at: 1, periods: 2 },
+    {
+      name: 'publish-errors',
+      meaning: 'the tables of the catalog show an old snapshot',
+      metric: errors(catalog.publish, Duration.days(1)),
+      at: 2,
+    },
     {
       name: 'checks-failed',
       meaning: 'an equation of a provisional bill does not hold',

@@ -4,6 +4,7 @@ import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aw
 import type { Construct } from 'constructs';
 import type { StageConfig } from './config.ts';
 import { AnalystRoom } from './constructs/analyst-room.ts';
+import { billTables } from './constructs/bill-tables.ts';
 import type { StageParts } from './constructs/stage-function.ts';
 
 export interface AnalystStackProps extends StackProps {
@@ -18,16 +19,21 @@ const RESULT_DAYS = 7;
 
 export class AnalystStack extends Stack {
   readonly rooms: readonly AnalystRoom[];
+  /** Takes answers of queries. */
+  readonly results: Bucket;
 
   constructor(scope: Construct, id: string, { config, parts, logs, ...props }: AnalystStackProps) {
     super(scope, id, props);
     const results = this.makeResults(logs);
+    this.results = results;
+    const { export: reads } = parts.buckets;
     const room = (name: string, prefix: string, description: string): AnalystRoom =>
       new AnalystRoom(this, `Room-${name}`, {
         name: `kashi-${config.stage}-${name}`,
         description,
-        exports: parts.buckets.export,
-        prefix,
+        reads,
+        prefixes: [prefix],
+        tables: billTables(`s3://${reads.bucketName}/${prefix}`),
         results,
         scanLimitGb: config.analysts.scan_limit_gb,
       });

@@ -55,7 +55,7 @@ export class BillingStack extends Stack {
       judge: new StageFunction(this, { ...rating, name: 'judge', description: 'what closing a month would issue, and what is in the way' }),
       close: new StageFunction(this, { ...rating, name: 'close', description: 'pins, signs and issues the approved bill of a month' }),
       waive: new StageFunction(this, { ...small, name: 'waive', description: 'a person answers for what keeps a month open' }),
-      export: new StageFunction(this, { ...rating, name: 'export', description: 'files of a closed month' }),
+      export: new StageFunction(this, { ...rating, name: 'export', description: 'files of a closed month', prints: true }),
     };
   }
 

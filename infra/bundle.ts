@@ -1,6 +1,7 @@
 /**
- * The one bundle that all functions run from: every handler, what they share in chunks, the SQL, the centre's configuration and the engine's binary.
- * Made without Docker. A function loads only what its handler imports, so the small ones never touch the engine.
+ * What functions run from, made without Docker: every handler, what they share in chunks, the SQL, the centre's configuration and the engine's
+ * binary. A function loads only what its handler imports, so the small ones never touch the engine. The one that prints has a bundle of its own,
+ * with the typesetter and its fonts besides, so that no other start is slower for them.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -16,6 +17,7 @@ import { parseOneYaml } from '../functions/domain/yaml-config.ts';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const CACHE = join(ROOT, '.cache', 'infra');
 const HANDLERS = join('functions', 'handlers');
+const TYPESETTER = '@myriaddreamin/typst-ts-node-compiler';
 
 /** Of the centre's folder, what its configuration may name. Keys, secrets, logs and the warehouse of a trial stay out. */
 const CONFIGURATION = /\.(ya?ml|csv)$/;
@@ -23,11 +25,30 @@ const CONFIGURATION = /\.(ya?ml|csv)$/;
 /** Of the fleet's folder: its files and the public keys of edges. Secrets lie in Secrets Manager. */
 const FLEET = /(\.ya?ml|\.pub\.pem)$/;
 
-/**
- * Makes the bundle and returns its folder. `fleet`: folder of fleet.yaml, null without one.
- * Errors: KashiError not_found when the engine's binary cannot be had, config_missing.
- */
-export function makeBundle(architecture: 'arm64' | 'x64', centre: string, fleet: string | null): string {
+export interface Bundles {
+  /** Folder of every function but one. */
+  readonly plain: string;
+  /** Folder of the function that prints statements. */
+  readonly printing: string;
+}
+
+/** Makes the bundles. `fleet`: folder of fleet.yaml, null without one. Errors: KashiError not_found when a binary cannot be had, config_missing. */
+export function makeBundles(architecture: 'arm64' | 'x64', centre: string, fleet: string | null): Bundles {
+  const plain = makeBundle(architecture, centre, fleet);
+  const printing = join(CACHE, `bundle-${architecture}-printing`);
+  rmSync(printing, { recursive: true, force: true });
+  cpSync(plain, printing, { recursive: true });
+  for (const name of ['fonts', 'statement.typ'])
+    cpSync(join(ROOT, 'functions', 'statements', name), join(printing, 'functions', 'statements', name), { recursive: true });
+  const modules = join(printing, 'node_modules');
+  cpSync(join(ROOT, 'node_modules', TYPESETTER), join(modules, TYPESETTER), { recursive: true });
+  const native = `${TYPESETTER}-linux-${architecture}-gnu`;
+  cpSync(nativePackage(native, [`typst-ts-node-compiler.linux-${architecture}-gnu.node`]), join(modules, native), { recursive: true });
+  return { plain, printing };
+}
+
+/** Makes the bundle of those that do not print and returns its folder. Errors: as makeBundles. */
+function makeBundle(architecture: 'arm64' | 'x64', centre: string, fleet: string | null): string {
   const out = join(CACHE, `bundle-${architecture}`);
   rmSync(out, { recursive: true, force: true });
   bundleHandlers(join(out, HANDLERS));
@@ -37,8 +58,8 @@ export function makeBundle(architecture: 'arm64' | 'x64', centre: string, fleet:
   copyCentre(centre, join(out, 'centre'));
   if (fleet !== null)
     cpSync(fleet, join(out, 'fleet'), { recursive: true, filter: (path) => statSync(path).isDirectory() || FLEET.test(path) });
-  const binding = bindingFolder(architecture);
-  cpSync(binding, join(out, 'node_modules', '@duckdb', `node-bindings-linux-${architecture}`), { recursive: true });
+  const engine = `@duckdb/node-bindings-linux-${architecture}`;
+  cpSync(nativePackage(engine, ['duckdb.node', 'libduckdb.so']), join(out, 'node_modules', engine), { recursive: true });
   return out;
 }
 
@@ -55,8 +76,7 @@ function bundleHandlers(outdir: string): void {
     target: 'node24',
     format: 'esm',
     outExtension: { '.js': '.mjs' },
-    // The typesetter is native too, and nothing that is deployed prints.
-    external: ['@duckdb/node-bindings-*', '@myriaddreamin/*'],
+    external: ['@duckdb/node-bindings-*', TYPESETTER],
     // Packages in CommonJS call require.
     banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" },
     minifySyntax: true,
@@ -77,17 +97,16 @@ export function copyCentre(from: string, to: string): void {
 }
 
 /**
- * Folder of the engine's binding for Linux on this architecture, of the version in package-lock.json: installed already on such a machine, else
- * fetched once from the npm registry. npm leaves out an optional package of another machine without a word, so what is here is looked at.
+ * Folder of a native package, of the version in package-lock.json: installed already on such a machine, else fetched once from the npm registry.
+ * npm leaves out an optional package of another machine without a word, so it is looked whether the `binaries` are here.
  */
-export function bindingFolder(architecture: 'arm64' | 'x64'): string {
-  const name = `@duckdb/node-bindings-linux-${architecture}`;
+function nativePackage(name: string, binaries: readonly string[]): string {
   const { version, integrity } = lockedPackage(name);
   const installed = join(ROOT, 'node_modules', name);
   const folder = existsSync(installed) ? installed : fetchedPackage(name, version, integrity);
-  for (const file of ['duckdb.node', 'libduckdb.so'])
+  for (const file of binaries)
     if (!existsSync(join(folder, file)))
-      throw new KashiError('not_found', 'the binary of the engine is missing', {
+      throw new KashiError('not_found', 'a binary of the bundle is missing', {
         where: join(folder, file),
         hint: `npm pack ${name}@${version}`,
       });
@@ -103,7 +122,7 @@ function lockedPackage(name: string): Locked {
   const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as { packages: Record<string, Locked> };
   const locked = packages[`node_modules/${name}`];
   if (locked === undefined)
-    throw new KashiError('not_found', 'the engine is not in the lockfile', { where: 'package-lock.json', found: name });
+    throw new KashiError('not_found', 'a package of the bundle is not in the lockfile', { where: 'package-lock.json', found: name });
   return locked;
 }
 
@@ -115,12 +134,7 @@ function fetchedPackage(name: string, version: string, integrity: string | undef
   try {
     execFileSync('npm', ['pack', `${name}@${version}`, '--silent', '--pack-destination', folder], { cwd: folder, stdio: 'pipe' });
   } catch (cause) {
-    throw new KashiError(
-      'not_found',
-      'the npm registry does not give the engine for this architecture',
-      { where: `${name}@${version}` },
-      { cause },
-    );
+    throw new KashiError('not_found', 'the npm registry does not give a package of the bundle', { where: `${name}@${version}` }, { cause });
   }
   const archive = join(folder, readdirSync(folder).find((file) => file.endsWith('.tgz')) ?? '');
   const sum = `sha512-${createHash('sha512').update(readFileSync(archive)).digest('base64')}`;

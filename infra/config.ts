@@ -40,7 +40,7 @@ export interface StageConfig {
     readonly recheck_hours: number;
     readonly approval_days: number;
   };
-  readonly analysts: { readonly scan_limit_gb: number; readonly tenants: readonly string[] };
+  readonly analysts: { readonly scan_limit_gb: number; readonly publish_hours: number; readonly tenants: readonly string[] };
   readonly budget_usd: number;
   /** Null: no stack of it is made. */
   readonly distribution: DistributionConfig | null;

@@ -7,7 +7,8 @@ import { AnalystStack } from './analyst-stack.ts';
 import { BillingStack } from './billing-stack.ts';
 import { BudgetStack } from './budget-stack.ts';
 import { makeBuildSource } from './build-source.ts';
-import { makeBundle } from './bundle.ts';
+import { type Bundles, makeBundles } from './bundle.ts';
+import { CatalogStack } from './catalog-stack.ts';
 import { type DistributionConfig, readStage, type StageConfig } from './config.ts';
 import type { StageParts } from './constructs/stage-function.ts';
 import { ATTESTATION_ALIAS, BUS_NAME, DistributionStack } from './distribution-stack.ts';
@@ -25,6 +26,7 @@ export interface Stacks {
   readonly operations: OperationsStack;
   readonly budget: BudgetStack;
   readonly analyst: AnalystStack;
+  readonly catalog: CatalogStack;
   /** Null for a stage without distribution. */
   readonly distribution: DistributionStack | null;
 }
@@ -32,10 +34,10 @@ export interface Stacks {
 /** Stages of an app that distribute models: two of them must not share a registry. */
 const distributing = new WeakMap<App, StageConfig[]>();
 
-/** Context `bundle=none` leaves the code out: for looking at templates only. Errors: KashiError, those of readStage and makeBundle. */
+/** Context `bundle=none` leaves the code out: for looking at templates only. Errors: KashiError, those of readStage and makeBundles. */
 export function makeApp(app: App, stage: string, config: StageConfig = readStage(stage)): Stacks {
   const withCode = app.node.tryGetContext('bundle') !== 'none';
-  const bundle = withCode ? makeBundle(config.architecture, config.centre, config.distribution?.folder ?? null) : emptyBundle();
+  const bundles = withCode ? makeBundles(config.architecture, config.centre, config.distribution?.folder ?? null) : emptyBundles();
   const env = {
     ...(config.account === null ? {} : { account: config.account }),
     ...(config.region === null ? {} : { region: config.region }),
@@ -47,7 +49,7 @@ export function makeApp(app: App, stage: string, config: StageConfig = readStage
     description: 'kashi: raw logs, warehouse, bills, keys',
     terminationProtection: true,
   });
-  const parts: StageParts = { stage, architecture: config.architecture, bundle, buckets: storage.buckets, signingKey: storage.signingKey };
+  const parts: StageParts = { stage, architecture: config.architecture, bundles, buckets: storage.buckets, signingKey: storage.signingKey };
   const ingest = new IngestStack(app, name('ingest'), { env, config, parts, description: 'kashi: landed objects to snapshots' });
   const { deadLetters, undelivered } = ingest;
   const billing = new BillingStack(app, name('billing'), {
@@ -59,12 +61,28 @@ export function makeApp(app: App, stage: string, config: StageConfig = readStage
     undelivered,
     description: 'kashi: snapshots to bills',
   });
+  const analyst = new AnalystStack(app, name('analyst'), {
+    env,
+    config,
+    parts,
+    logs: storage.logs,
+    description: 'kashi: closed bills for analysts',
+  });
+  const catalog = new CatalogStack(app, name('catalog'), {
+    env,
+    config,
+    parts,
+    results: analyst.results,
+    undelivered,
+    description: 'kashi: the newest snapshot for analysts',
+  });
   const distribution = config.distribution === null ? null : distribute(app, config, config.distribution, parts, withCode);
   const operations = new OperationsStack(app, name('operations'), {
     env,
     config,
     ingest,
     billing,
+    catalog,
     distribution,
     description: 'kashi: alarms, dashboard',
   });
@@ -74,14 +92,7 @@ export function makeApp(app: App, stage: string, config: StageConfig = readStage
     people: operations.people,
     description: 'kashi: what a month may cost',
   });
-  const analyst = new AnalystStack(app, name('analyst'), {
-    env,
-    config,
-    parts,
-    logs: storage.logs,
-    description: 'kashi: closed bills for analysts',
-  });
-  return { storage, ingest, billing, operations, budget, analyst, distribution };
+  return { storage, ingest, billing, operations, budget, analyst, catalog, distribution };
 }
 
 /** Edges first: templates there must stand before headquarters sends the first replica. */
@@ -105,7 +116,7 @@ function distribute(
     config,
     distribution,
     parts,
-    buildSource: withCode ? makeBuildSource(source) : emptyBundle(),
+    buildSource: withCode ? makeBuildSource(source) : emptyBundles().plain,
     description: 'kashi: hooks, builds, rollouts to edges',
   });
   if (hq === null) return stack;
@@ -129,8 +140,8 @@ function partitionOf(region: string): string {
   return region.startsWith('cn-') ? 'aws-cn' : region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws';
 }
 
-function emptyBundle(): string {
+function emptyBundles(): Bundles {
   const folder = fileURLToPath(new URL('../.cache/infra/no-bundle/', import.meta.url));
   mkdirSync(folder, { recursive: true });
-  return folder;
+  return { plain: folder, printing: folder };
 }

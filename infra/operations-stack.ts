@@ -22,14 +22,14 @@ export class OperationsStack extends Stack {
   readonly alarms: readonly Alarm[];
   readonly people: PeopleTopic;
 
-  constructor(scope: Construct, id: string, { config, ingest, billing, distribution, ...props }: OperationsStackProps) {
+  constructor(scope: Construct, id: string, { config, ingest, billing, catalog, distribution, ...props }: OperationsStackProps) {
     super(scope, id, props);
     this.people = new PeopleTopic(this, 'Alarms', {
       displayName: `kashi ${config.stage}: alarms`,
       addresses: config.notify,
       publishers: ['cloudwatch.amazonaws.com', 'budgets.amazonaws.com'],
     });
-    const plans = alarmPlans({ config, ingest, billing, distribution });
+    const plans = alarmPlans({ config, ingest, billing, catalog, distribution });
     this.alarms = plans.map((plan) => this.makeAlarm(config.stage, plan, this.people));
     this.dashboard(config.stage);
     new CfnOutput(this, 'alarmsTopic', { value: this.people.topic.topicArn });

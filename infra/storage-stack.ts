@@ -25,6 +25,8 @@ const YEAR_DAYS = 365;
 /** A version that is no longer current is kept so long: time to notice a mistake. */
 const UNDO_DAYS = 30;
 const HOOK_DAYS = 90;
+/** What tables of the catalog read is made anew in every month in which the function publish runs. */
+const PUBLISHED_DAYS = 90;
 
 export class StorageStack extends Stack {
   readonly buckets: Readonly<Record<BucketName, Bucket>>;
@@ -63,6 +65,8 @@ export class StorageStack extends Stack {
         { prefix: PREFIX.heard, noncurrentVersionExpiration: Duration.days(1) },
         // A delivery that comes again is known for so long; a bucket policy binds people and programs, not this rule.
         { prefix: PREFIX.hooks, expiration: Duration.days(HOOK_DAYS), noncurrentVersionExpiration: Duration.days(UNDO_DAYS) },
+        // Pointed at anew every month: nothing older is read.
+        { prefix: PREFIX.tables, expiration: Duration.days(PUBLISHED_DAYS), noncurrentVersionExpiration: Duration.days(1) },
       ],
     });
     this.createOnly(

@@ -56,7 +56,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'generate',
     'schemas',
   ],
-  cloud: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'ledger', 'ingest', 'watch', 'close', 'distribution', 'cli'],
+  cloud: ['contract.ts', 'datasets.ts', 'ports.ts', 'domain', 'ledger', 'ingest', 'watch', 'close', 'warehouse', 'distribution', 'cli'],
   handlers: ['contract.ts', 'ports.ts', 'domain', 'ledger', 'ingest', 'receive', 'watch', 'close', 'distribution', 'cli', 'cloud'],
 };
 

@@ -64,7 +64,8 @@ export async function runTrino(options: TrinoOptions, sql: string): Promise<Trin
 }
 
 function headersOf({ user, password, catalog, schema, server }: TrinoOptions): Record<string, string> {
-  const secret = password === undefined ? {} : { Authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` };
+  const secret: Record<string, string> =
+    password === undefined ? {} : { Authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` };
   if (password !== undefined && !server.startsWith('https://'))
     throw new KashiError('usage', 'a password is not sent in the clear', { where: server, allowed: 'https://… together with a password' });
   return {

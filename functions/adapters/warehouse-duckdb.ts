@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DuckDBConnection, type DuckDBValue, StatementType } from '@duckdb/node-api';
-import { type Column, DATASETS, type Dataset, type DatasetName } from '../datasets.ts';
+import { type Column, DATASETS, type Dataset, type DatasetName, SNAPSHOT_TABLES } from '../datasets.ts';
 import { KashiError } from '../domain/errors.ts';
 import { REFERENCE, type ReferenceName, type ReferenceRows } from '../domain/reference.ts';
 import type { QueryColumn, QueryResult, SqlValue, Warehouse } from '../ports.ts';
@@ -40,13 +40,6 @@ export interface DuckdbWarehouseOptions {
   readonly threads?: number;
 }
 
-export const OBJECT_COLUMNS: readonly Column[] = [
-  { name: 'object_id', type: 'VARCHAR', meaning: 'content id of the landed object' },
-  { name: 'object_name', type: 'VARCHAR', meaning: 'name under which it landed' },
-  { name: 'source', type: 'VARCHAR', meaning: 'source name' },
-  { name: 'content_id', type: 'VARCHAR', meaning: 'SHA-256 of source and raw bytes' },
-];
-
 export async function duckdbWarehouse(options: DuckdbWarehouseOptions): Promise<Warehouse> {
   const scratch = makeScratch(options.workDirectory, 'query');
   const engine = await openDuckdb({
@@ -60,7 +53,7 @@ export async function duckdbWarehouse(options: DuckdbWarehouseOptions): Promise<
   await loadRows(
     engine.connection,
     'raw_object',
-    OBJECT_COLUMNS,
+    SNAPSHOT_TABLES.raw_object.columns,
     options.objects.map((object) => [object.objectId, object.objectName, object.source, object.contentId]),
   );
   return new DuckdbWarehouse(engine, scratch);
@@ -183,11 +176,7 @@ async function registerFiles(connection: DuckDBConnection, files: readonly Store
   await loadRows(
     connection,
     'raw_file',
-    [
-      { name: 'file', type: 'VARCHAR', meaning: '' },
-      { name: 'object_id', type: 'VARCHAR', meaning: '' },
-      { name: 'fold_order', type: 'BIGINT', meaning: '' },
-    ],
+    SNAPSHOT_TABLES.raw_file.columns,
     files.map((entry) => [entry.file, entry.objectId, String(entry.foldOrder)]),
   );
   for (const name of Object.keys(DATASETS) as DatasetName[]) {

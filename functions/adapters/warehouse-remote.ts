@@ -5,14 +5,14 @@
 import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Column, DATASETS, type DatasetName } from '../datasets.ts';
+import { type Column, DATASETS, type DatasetName, FOLD_ORDER, SNAPSHOT_TABLES } from '../datasets.ts';
 import { KashiError } from '../domain/errors.ts';
 import { REFERENCE, type ReferenceName, type ReferenceRows } from '../domain/reference.ts';
 import type { QueryResult, SqlValue, Warehouse } from '../ports.ts';
 import { makeScratch } from './scratch.ts';
 import type { EngineScratch, SqlService } from './sql-service.ts';
 import { literal, oneReadingStatement, trinoWords } from './trino-words.ts';
-import { OBJECT_COLUMNS, type StoredObject } from './warehouse-duckdb.ts';
+import type { StoredObject } from './warehouse-duckdb.ts';
 import { type TextRows, writeParquet } from './write-parquet.ts';
 
 /** The rows of one object in a stored Parquet file, and the object's place in the warehouse's history. */
@@ -35,11 +35,12 @@ export interface RemoteWarehouseOptions {
 /** Paths that are named one by one, so that the engine opens no other file; above it, the join with the list decides alone. */
 const NAMED_PATHS = 2000;
 
-const FILE_COLUMNS: readonly Column[] = [
-  { name: 'file', type: 'VARCHAR', meaning: 'path as the engine names it' },
-  { name: 'object_id', type: 'VARCHAR', meaning: 'content id of the landed object' },
-  { name: 'fold_order', type: 'BIGINT', meaning: 'place in the history' },
-];
+/** Rows of a dataset: of exactly the listed objects in the listed files, wherever the stored table reads them. */
+export function rawSelect(name: DatasetName): string {
+  return `select ${DATASETS[name].columns.map((column) => `stored.${column.name}`).join(', ')}, places.fold_order
+from stored_${name} as stored
+inner join raw_file as places on places.file = stored."$path" and places.object_id = stored.object_id`;
+}
 
 export async function remoteWarehouse(options: RemoteWarehouseOptions): Promise<Warehouse> {
   const warehouse = new RemoteWarehouse(options);
@@ -67,10 +68,10 @@ class RemoteWarehouse implements Warehouse {
   async begin(): Promise<void> {
     const { service, files, objects } = this.options;
     const places = files.map((file) => [service.pathOf(file.key), file.objectId, String(file.foldOrder)]);
-    await this.putTable('raw_file', FILE_COLUMNS, places);
+    await this.putTable('raw_file', SNAPSHOT_TABLES.raw_file.columns, places);
     await this.putTable(
       'raw_object',
-      OBJECT_COLUMNS,
+      SNAPSHOT_TABLES.raw_object.columns,
       objects.map((object) => [object.objectId, object.objectName, object.source, object.contentId]),
     );
     for (const name of Object.keys(DATASETS) as DatasetName[]) await this.putDataset(name);
@@ -152,8 +153,7 @@ class RemoteWarehouse implements Warehouse {
     const { columns } = DATASETS[name];
     const keys = [...new Set(files.filter(({ dataset }) => dataset === name).map(({ key }) => key))];
     if (keys.length === 0) {
-      const order: Column = { name: 'fold_order', type: 'BIGINT', meaning: 'place in the history' };
-      await this.putTable(`raw_${name}`, [...columns, order], []);
+      await this.putTable(`raw_${name}`, [...columns, FOLD_ORDER], []);
       return;
     }
     await service.tableOverDataset(`stored_${name}`, columns, name);
@@ -162,11 +162,7 @@ class RemoteWarehouse implements Warehouse {
       service.exactFiles === true || keys.length > NAMED_PATHS
         ? ''
         : `where stored."$path" in (${keys.map((key) => literal(service.pathOf(key))).join(', ')})`;
-    await service.run(`create view raw_${name} as
-      select ${columns.map((column) => `stored.${column.name}`).join(', ')}, places.fold_order
-      from stored_${name} as stored
-      inner join raw_file as places on places.file = stored."$path" and places.object_id = stored.object_id
-      ${only}`);
+    await service.run(`create view raw_${name} as ${rawSelect(name)} ${only}`);
     this.made.set(`raw_${name}`, 'view');
   }
 }

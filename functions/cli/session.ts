@@ -7,7 +7,7 @@ import { buildReferences } from '../domain/build-reference.ts';
 import { KashiError } from '../domain/errors.ts';
 import { type Period, periodOf, periodsTouching } from '../domain/period.ts';
 import type { ReferenceRows } from '../domain/reference.ts';
-import { newestSnapshot, type Snapshot, snapshotFiles } from '../ledger/snapshot.ts';
+import { newestSnapshot, type Snapshot, type SnapshotFile, snapshotFiles } from '../ledger/snapshot.ts';
 import type { Warehouse } from '../ports.ts';
 import type { Model } from '../warehouse/model.ts';
 import { loadModels } from '../warehouse/run.ts';
@@ -29,19 +29,35 @@ export async function openSession(centre: Centre, period: string | null, before 
   const { config } = centre;
   const asked = period === null ? null : periodOf(period, config.timeZone);
   const snapshot = await ingestedSnapshot(centre);
-  const files = await snapshotFiles(centre.store, snapshot);
+  return await sessionOver(centre, snapshot, await snapshotFiles(centre.store, snapshot), asked === null ? null : [asked], before);
+}
+
+/** Over the files of a snapshot. `asked` null: every period that the data touches. Errors: as openSession. */
+export async function sessionOver(
+  centre: Centre,
+  snapshot: Snapshot,
+  files: readonly SnapshotFile[],
+  asked: readonly Period[] | null,
+  before = 0,
+): Promise<Session> {
   // The engine does not notice a changed byte: it would be summed. Another one reads where the data is; a close compares every byte all the same.
   if (centre.engine === 'duckdb') await verifyFiles(centre.store, files);
   const warehouse = await openEngine(centre, files);
   try {
-    const inData = asked === null || before > 0 ? await periodsInData(warehouse, config.timeZone) : [];
-    const periods = asked === null ? inData : [...inData.filter(({ endMs }) => endMs <= asked.startMs).slice(-before), asked];
+    const inData = asked === null || before > 0 ? await periodsInData(warehouse, centre.config.timeZone) : [];
+    const periods = asked === null ? inData : [...earlier(inData, asked, before), ...asked];
     await warehouse.loadReference(await referenceOf(centre, periods));
     return { centre, snapshot, warehouse, models: loadModels(readSqlFiles()), periods };
   } catch (error) {
     await warehouse.close();
     throw error;
   }
+}
+
+/** So many of the periods with data that come right before these. */
+function earlier(inData: readonly Period[], asked: readonly Period[], count: number): readonly Period[] {
+  const firstMs = Math.min(...asked.map(({ startMs }) => startMs));
+  return count === 0 ? [] : inData.filter(({ endMs }) => endMs <= firstMs).slice(-count);
 }
 
 /** The newest snapshot. Errors: KashiError not_found for a warehouse in which nothing was ingested. */

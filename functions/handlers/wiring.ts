@@ -1,10 +1,14 @@
 /** Environment → adapters. The only file of the deployed functions that knows AWS. */
+import { createHash } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { hasOwnEndpoint } from '../adapters/aws.ts';
+import { glueCatalog } from '../adapters/catalog-glue.ts';
 import { listLandedDays } from '../adapters/landing-days-s3.ts';
 import { s3Landing } from '../adapters/landing-s3.ts';
 import { objectText, replaceObject } from '../adapters/put-s3.ts';
@@ -16,6 +20,7 @@ import { s3Store } from '../adapters/store-s3.ts';
 import { type Centre, openCentre, systemClock } from '../cli/wiring.ts';
 import type { Hindrance } from '../close/gate.ts';
 import type { Announced } from '../cloud/landed-message.ts';
+import type { Publishing } from '../cloud/publish-tables.ts';
 import { routedStore } from '../cloud/routed-store.ts';
 import { BILLS_PREFIXES, ENV } from '../contract.ts';
 import { KashiError } from '../domain/errors.ts';
@@ -104,6 +109,26 @@ export const derived = {
 
 /** The warehouse bucket alone: models, releases, hooks and the fleet lie there. */
 export const warehouse = () => bucketStore(setting('warehouseBucket'));
+
+/** Tables of the catalog over the warehouse bucket. The engine is loaded when rows are written. */
+export function publishing(): Publishing {
+  return {
+    catalog: glueCatalog(setting('catalog')),
+    urlOf: (key) => `s3://${setting('warehouseBucket')}/${key}`,
+    writeRows: async (name, columns, rows) => {
+      const { writeParquet } = await import('../adapters/write-parquet.ts');
+      const folder = join(WORK_DIRECTORY, '.tmp', 'publish');
+      mkdirSync(folder, { recursive: true });
+      const file = join(folder, `${name}.parquet`);
+      await writeParquet(file, { columns, rows });
+      return file;
+    },
+    digestOf: async (file) =>
+      createHash('sha256')
+        .update(await readFile(file))
+        .digest('hex'),
+  };
+}
 
 export const exports = () => bucketStore(setting('exportBucket'));
 

@@ -17,19 +17,20 @@ export function manifestFolder(dataset: string, content: string): string {
 }
 
 /**
- * Writes the manifest of every dataset that has files. `urlOf`: the address of a key as the engine names it. Returns dataset → key of the
- * manifest's folder. Errors: TransientStoreError.
+ * Writes the manifest of every dataset that has files. `urlOf`: the address of a key as the engine names it; `folderOf`: where a manifest of
+ * that content lies. Returns dataset → key of the manifest's folder. Errors: TransientStoreError.
  */
 export async function writeManifests(
   store: ObjectStore,
   files: readonly Pick<SnapshotFile, 'dataset' | 'key'>[],
   urlOf: (key: string) => string,
+  folderOf: (dataset: string, content: string) => string = manifestFolder,
 ): Promise<Map<string, string>> {
   const folders = new Map<string, string>();
   for (const dataset of new Set(files.map((file) => file.dataset))) {
     const keys = [...new Set(files.filter((file) => file.dataset === dataset).map(({ key }) => key))].sort();
     const content = `${keys.map(urlOf).join('\n')}\n`;
-    const folder = manifestFolder(dataset, content);
+    const folder = folderOf(dataset, content);
     await putAnyhow(store, `${folder}/manifest.txt`, new TextEncoder().encode(content));
     folders.set(dataset, folder);
   }

@@ -31,6 +31,28 @@ export async function defineModels(warehouse: Warehouse, models: readonly Model[
   }
 }
 
+export interface CatalogModels {
+  /** Questions that are asked anew each time: they read stored rows, reference rows and each other, nothing else. */
+  readonly views: readonly Model[];
+  /** Computed when they are published. */
+  readonly tables: readonly Model[];
+}
+
+/**
+ * What of the models is shown to other engines: facts, bills, analyses and checks. Most are tables, as they are here: as views on views Trino would
+ * need hundreds of stages, where it allows 150. Shape: inputs before readers.
+ */
+export function catalogModels(models: readonly Model[]): CatalogModels {
+  const shown = models.filter(
+    ({ name, layer }) => ['analyses', 'checks'].includes(layer) || (PUBLIC_VIEWS as readonly string[]).includes(name),
+  );
+  const views = planModels(
+    models,
+    shown.flatMap(({ name }) => (STREAMED.has(name) ? [name] : [])),
+  );
+  return { views, tables: shown.filter((model) => !views.includes(model)) };
+}
+
 export interface CheckResult {
   readonly name: string;
   readonly kind: 'equation' | 'finding';

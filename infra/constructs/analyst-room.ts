@@ -1,27 +1,31 @@
-/** A database, a workgroup and a role that see one prefix of the exports and nothing else. */
-import { Stack, Token } from 'aws-cdk-lib';
+/** A database, a workgroup and a role that see some prefixes of one bucket and nothing else. */
+import { Stack } from 'aws-cdk-lib';
 import { CfnWorkGroup } from 'aws-cdk-lib/aws-athena';
 import { CfnDatabase, CfnTable } from 'aws-cdk-lib/aws-glue';
 import { AccountRootPrincipal, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import { acknowledge, acknowledgeWildcard } from '../acknowledge.ts';
-import { type BillTable, billTables, PARTITION } from './bill-tables.ts';
+import { acknowledgeWildcard } from '../acknowledge.ts';
+import { allowOnDatabase } from './glue-rights.ts';
 
 export interface AnalystRoomProps {
   /** Of workgroup and role; with '_' for '-' of the database. */
   readonly name: string;
   readonly description: string;
-  readonly exports: Bucket;
-  /** Ends with '/'. */
-  readonly prefix: string;
+  readonly reads: Bucket;
+  /** Each ends with '/'. */
+  readonly prefixes: readonly string[];
+  readonly tables: readonly CfnTable.TableInputProperty[];
   readonly results: Bucket;
   readonly scanLimitGb: number;
 }
 
 const GIB = 1024 ** 3;
-/** Months that a query may name: partitions are computed, nobody has to add them. */
-const MONTHS = '2024-01,NOW+1MONTHS';
+
+/** The database of a room; names of databases have no '-'. */
+export function databaseOf(room: string): string {
+  return room.replaceAll('-', '_');
+}
 
 export class AnalystRoom extends Construct {
   readonly role: Role;
@@ -31,7 +35,7 @@ export class AnalystRoom extends Construct {
   constructor(scope: Construct, id: string, props: AnalystRoomProps) {
     super(scope, id);
     this.props = props;
-    this.database = props.name.replaceAll('-', '_');
+    this.database = databaseOf(props.name);
     this.makeTables();
     this.makeWorkgroup();
     this.role = this.makeRole();
@@ -43,38 +47,10 @@ export class AnalystRoom extends Construct {
       catalogId,
       databaseInput: { name: this.database, description: `kashi: ${this.props.description}` },
     });
-    for (const table of billTables()) {
-      const made = new CfnTable(this, table.name, { catalogId, databaseName: this.database, tableInput: this.tableInput(table) });
+    for (const tableInput of this.props.tables) {
+      const made = new CfnTable(this, tableInput.name ?? '', { catalogId, databaseName: this.database, tableInput });
       made.addResourceDependency(database);
     }
-  }
-
-  private tableInput({ name, description, columns }: BillTable): CfnTable.TableInputProperty {
-    const location = `s3://${this.props.exports.bucketName}/${this.props.prefix}${name}/`;
-    return {
-      name,
-      description,
-      tableType: 'EXTERNAL_TABLE',
-      partitionKeys: [{ name: PARTITION, type: 'string', comment: 'yyyy-mm' }],
-      parameters: {
-        EXTERNAL: 'TRUE',
-        classification: 'parquet',
-        'projection.enabled': 'true',
-        [`projection.${PARTITION}.type`]: 'date',
-        [`projection.${PARTITION}.format`]: 'yyyy-MM',
-        [`projection.${PARTITION}.range`]: MONTHS,
-        [`projection.${PARTITION}.interval`]: '1',
-        [`projection.${PARTITION}.interval.unit`]: 'MONTHS',
-        'storage.location.template': `${location}${PARTITION}=\${${PARTITION}}/`,
-      },
-      storageDescriptor: {
-        columns: [...columns],
-        location,
-        inputFormat: 'org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat',
-        outputFormat: 'org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat',
-        serdeInfo: { serializationLibrary: 'org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe' },
-      },
-    };
   }
 
   /** Its settings hold whatever a client asks for: where answers go, and how much a query may read. */
@@ -99,7 +75,7 @@ export class AnalystRoom extends Construct {
 
   /** Whom the account lets assume it sees this room. */
   private makeRole(): Role {
-    const { name, description, exports, prefix, results } = this.props;
+    const { name, description, reads, prefixes, results } = this.props;
     const stack = Stack.of(this);
     const role = new Role(this, 'Role', {
       roleName: `${name}-analyst`,
@@ -108,9 +84,6 @@ export class AnalystRoom extends Construct {
     });
     const allow = (actions: string[], resources: string[], conditions = {}) =>
       role.addToPolicy(new PolicyStatement({ actions, resources, conditions }));
-    const glue = ['catalog', `database/${this.database}`, `table/${this.database}/*`].map((resource) =>
-      stack.formatArn({ service: 'glue', resource }),
-    );
     allow(
       [
         'athena:StartQueryExecution',
@@ -121,20 +94,25 @@ export class AnalystRoom extends Construct {
       ],
       [stack.formatArn({ service: 'athena', resource: 'workgroup', resourceName: name })],
     );
-    allow(['glue:GetDatabase', 'glue:GetTable', 'glue:GetTables', 'glue:GetPartitions'], glue);
-    allow(['s3:GetObject'], [exports.arnForObjects(`${prefix}*`)]);
-    allow(['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload'], [results.arnForObjects(`${name}/*`)]);
-    allow(['s3:ListBucket'], [exports.bucketArn], { StringLike: { 's3:prefix': [`${prefix}*`] } });
-    allow(['s3:ListBucket'], [results.bucketArn], { StringLike: { 's3:prefix': [`${name}/*`] } });
-    allow(['s3:GetBucketLocation'], [exports.bucketArn, results.bucketArn]);
-    allow(['kms:Decrypt'], [exports.encryptionKey?.keyArn ?? '']);
-    acknowledgeWildcard(
-      role,
-      exports,
-      exports.bucketArn,
-      `/${prefix}*`,
-      `Reads the exports under ${prefix}, of which there are more every month.`,
+    const definitions = ['glue:GetDatabase', 'glue:GetTable', 'glue:GetTables', 'glue:GetPartitions'];
+    allowOnDatabase(role, this.database, definitions, 'Reads the definitions of the tables of this one database.');
+    allow(
+      ['s3:GetObject'],
+      prefixes.map((prefix) => reads.arnForObjects(`${prefix}*`)),
     );
+    allow(['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload'], [results.arnForObjects(`${name}/*`)]);
+    allow(['s3:ListBucket'], [reads.bucketArn], { StringLike: { 's3:prefix': prefixes.map((prefix) => `${prefix}*`) } });
+    allow(['s3:ListBucket'], [results.bucketArn], { StringLike: { 's3:prefix': [`${name}/*`] } });
+    allow(['s3:GetBucketLocation'], [reads.bucketArn, results.bucketArn]);
+    allow(['kms:Decrypt'], [reads.encryptionKey?.keyArn ?? '']);
+    for (const prefix of prefixes)
+      acknowledgeWildcard(
+        role,
+        reads,
+        reads.bucketArn,
+        `/${prefix}*`,
+        `Reads the objects under ${prefix}, of which there are more every month.`,
+      );
     acknowledgeWildcard(
       role,
       results,
@@ -142,9 +120,6 @@ export class AnalystRoom extends Construct {
       `/${name}/*`,
       'Reads and writes answers of queries of this workgroup, which Athena names.',
     );
-    const own = (token: string, value: string): string => (Token.isUnresolved(value) ? `<AWS::${token}>` : value);
-    const tables = `arn:<AWS::Partition>:glue:${own('Region', stack.region)}:${own('AccountId', stack.account)}:table/${this.database}/*`;
-    acknowledge(role, `IAM5[Resource::${tables}]`, 'Reads the definitions of the tables of this one database.');
     return role;
   }
 }

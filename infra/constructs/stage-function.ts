@@ -11,13 +11,14 @@ import { Construct } from 'constructs';
 import { ENV, type FunctionName } from '../../functions/contract.ts';
 import { ACCESS, type Access, type BucketName, type BucketRights } from '../access.ts';
 import { acknowledge, acknowledgeWildcard } from '../acknowledge.ts';
+import type { Bundles } from '../bundle.ts';
+import { allowOnDatabase } from './glue-rights.ts';
 
 /** What functions of a stage share. */
 export interface StageParts {
   readonly stage: string;
   readonly architecture: 'arm64' | 'x64';
-  /** Folder of the bundle. */
-  readonly bundle: string;
+  readonly bundles: Bundles;
   readonly buckets: Readonly<Record<BucketName, Bucket>>;
   readonly signingKey: IKey;
 }
@@ -31,11 +32,15 @@ export interface StageFunctionProps extends StageParts {
   readonly diskMb?: number;
   /** @default none, the account's */
   readonly reservedConcurrency?: number;
+  /** @default false */
+  readonly prints?: true;
   readonly queue?: Queue;
   readonly deadLetters?: Queue;
   readonly tokens?: Secret;
   /** Besides what its rights say. @default none */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Name of the catalog's database. */
+  readonly catalog?: string;
 }
 
 /** Share of the memory that the engine may take; Node and its buffers need the rest (RELIABILITY 1.13). */
@@ -71,7 +76,7 @@ export class StageFunction extends Construct {
       description: props.description,
       runtime: Runtime.NODEJS_24_X,
       architecture: architecture === 'arm64' ? Architecture.ARM_64 : Architecture.X86_64,
-      code: Code.fromAsset(props.bundle),
+      code: Code.fromAsset(props.prints === true ? props.bundles.printing : props.bundles.plain),
       handler: `functions/handlers/${name}.handler`,
       memorySize: memoryMb,
       timeout: Duration.seconds(timeoutS),
@@ -92,7 +97,7 @@ export class StageFunction extends Construct {
   }
 
   private environment(props: StageFunctionProps): Record<string, string> {
-    const { stage, memoryMb, buckets, signingKey, queue, deadLetters, tokens } = props;
+    const { stage, memoryMb, buckets, signingKey, queue, deadLetters, tokens, catalog } = props;
     const { signing, buckets: rights } = this.access;
     const named = (name: BucketName, key: string): Record<string, string> =>
       rights[name] === undefined ? {} : { [key]: buckets[name].bucketName };
@@ -108,6 +113,7 @@ export class StageFunction extends Construct {
       ...(queue === undefined ? {} : { [ENV.ingestQueue]: queue.queueUrl }),
       ...(deadLetters === undefined ? {} : { [ENV.deadLetters]: deadLetters.queueUrl }),
       ...(tokens === undefined ? {} : { [ENV.tokensSecret]: tokens.secretArn }),
+      ...(catalog === undefined ? {} : { [ENV.catalog]: catalog }),
       POWERTOOLS_SERVICE_NAME: stage,
       POWERTOOLS_LOG_LEVEL: 'INFO',
       ...props.environment,
@@ -136,12 +142,19 @@ export class StageFunction extends Construct {
     if (actions.length > 0 && bucket.encryptionKey !== undefined) this.allow(actions, [bucket.encryptionKey.keyArn]);
   }
 
-  private grantOthers({ signingKey, queue, deadLetters, tokens }: StageFunctionProps): void {
+  private grantOthers({ signingKey, queue, deadLetters, tokens, catalog }: StageFunctionProps): void {
     const { signing } = this.access;
     if (signing !== undefined) this.allow(['kms:GetPublicKey', ...(signing === 'sign' ? ['kms:Sign'] : [])], [signingKey.keyArn]);
     if (this.access.queue === 'send' && queue !== undefined) this.allow(['sqs:SendMessage'], [queue.queueArn]);
     if (this.access.deadLetters === true && deadLetters !== undefined) this.allow(['sqs:GetQueueAttributes'], [deadLetters.queueArn]);
     if (this.access.tokens === true && tokens !== undefined) this.allow(['secretsmanager:GetSecretValue'], [tokens.secretArn]);
+    if (this.access.catalog === true && catalog !== undefined)
+      allowOnDatabase(
+        this.role,
+        catalog,
+        ['glue:GetTable', 'glue:UpdateTable'],
+        'Points the tables of this one database at another snapshot.',
+      );
   }
 
   /** A right that ACCESS names and another stack's part is needed for. */

@@ -18,7 +18,7 @@ import type { Ministack } from './ministack.ts';
 const ROOT = join(import.meta.dirname, '..', '..');
 export const STAGE = 'emulated';
 /** Not the budget: the emulator refuses AWS::Budgets::Budget. */
-const DEPLOYED = ['storage', 'ingest', 'billing', 'operations'];
+const DEPLOYED = ['storage', 'ingest', 'billing', 'analyst', 'catalog', 'operations'];
 const ENVIRONMENT = 'aws://000000000000/us-east-1';
 
 export class Deployment {
@@ -50,12 +50,17 @@ export class Deployment {
 
   /** Calls a function and gives what it answered. Errors: those of the function, with its message. */
   async call<Answer>(name: FunctionName, event: unknown): Promise<Answer> {
-    const { FunctionError, Payload } = await this.lambda.send(
-      new InvokeCommand({ FunctionName: `kashi-${STAGE}-${name}`, Payload: Buffer.from(JSON.stringify(event)) }),
+    return (await this.callAndListen<Answer>(name, event)).answer;
+  }
+
+  /** As call; also the last 4 KB of what it logged, its metrics among it. */
+  async callAndListen<Answer>(name: FunctionName, event: unknown): Promise<{ answer: Answer; log: string }> {
+    const { FunctionError, Payload, LogResult } = await this.lambda.send(
+      new InvokeCommand({ FunctionName: `kashi-${STAGE}-${name}`, Payload: Buffer.from(JSON.stringify(event)), LogType: 'Tail' }),
     );
     const text = Buffer.from(Payload ?? new Uint8Array()).toString('utf8');
     if (FunctionError !== undefined) throw new Error(`${name}: ${FunctionError}: ${text}`);
-    return JSON.parse(text) as Answer;
+    return { answer: JSON.parse(text) as Answer, log: Buffer.from(LogResult ?? '', 'base64').toString('utf8') };
   }
 
   async keys(bucket: string, prefix = ''): Promise<string[]> {
@@ -88,7 +93,7 @@ export async function deploy(emulator: Ministack, centre: string, folder: string
   // A short time-out, and two at a time: this machine has few cores.
   writeFileSync(
     stage,
-    `notify: [finance@example.com]\ncentre: ${centre}\narchitecture: ${architecture}\ningest: {timeout_s: 60, max_concurrency: 2}\n`,
+    `notify: [finance@example.com]\ncentre: ${centre}\narchitecture: ${architecture}\ningest: {timeout_s: 60, max_concurrency: 2}\nanalysts: {tenants: [ads]}\n`,
   );
   const outdir = join(folder, 'cdk.out');
   const context = JSON.parse(readFileSync(join(ROOT, 'cdk.json'), 'utf8')) as { context: Record<string, unknown> };

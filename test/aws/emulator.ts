@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { pythonPackages } from '../support/cache.ts';
+import { endWith } from '../support/end-with.ts';
 import { freePort } from '../support/free-port.ts';
 
 const MINISTACK = 'ministack==1.5.33';
@@ -49,10 +50,11 @@ async function start(folder: string, command: readonly string[], port: number): 
   const log = join(mkdtempSync(join(tmpdir(), 'kashi-emulator-')), 'log');
   const env = { ...process.env, PYTHONPATH: folder, GATEWAY_PORT: String(port), BIND_HOST: '127.0.0.1', PYTHONDONTWRITEBYTECODE: '1' };
   const child = spawn('python3', command, { env, cwd: dirname(log), stdio: ['ignore', openSync(log, 'w'), openSync(log, 'a')] });
-  return await ready(child, `http://127.0.0.1:${port}`, log);
+  const letGo = endWith(child);
+  return await ready(child, `http://127.0.0.1:${port}`, log, letGo);
 }
 
-async function ready(child: ChildProcess, endpoint: string, log: string): Promise<Emulator> {
+async function ready(child: ChildProcess, endpoint: string, log: string, letGo: () => void): Promise<Emulator> {
   const ended = once(child, 'exit');
   for (let tries = 0; ; tries += 1) {
     if (child.exitCode !== null || tries > 300) throw new Error(`the emulator did not start: ${readFileSync(log, 'utf8').slice(-2000)}`);
@@ -69,6 +71,7 @@ async function ready(child: ChildProcess, endpoint: string, log: string): Promis
     endpoint,
     client: { endpoint, region: 'us-east-1', credentials: { accessKeyId: 'test', secretAccessKey: 'test' } },
     async stop() {
+      letGo();
       child.kill();
       await ended;
       rmSync(dirname(log), { recursive: true, force: true });

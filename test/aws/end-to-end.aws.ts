@@ -19,9 +19,11 @@ import {
   ReceiveMessageCommand,
   SendMessageCommand,
 } from '@aws-sdk/client-sqs';
+import { glueCatalog } from '../../functions/adapters/catalog-glue.ts';
 import { announcement } from '../../functions/cloud/landed-message.ts';
 import { run } from '../support/cache.ts';
-import { type Deployment, deploy, landedFiles, until } from './deployment.ts';
+import { type Deployment, deploy, landedFiles, STAGE, until } from './deployment.ts';
+import { faultTests } from './faults.ts';
 import { killQuietly, type Ministack, ministackPackage, startMinistack } from './ministack.ts';
 
 const PERIOD = '2026-10';
@@ -162,6 +164,18 @@ describe('a deploy', { skip: reason }, () => {
       assert.ok(keys.includes(`tenants/${tenant}/bill_line/period=${PERIOD}/bill_line.parquet`), tenant);
   });
 
+  test('people get statements as PDF, workbook and page, a tenant its own', async () => {
+    const bucket = deployed.output('exportBucket');
+    const keys = await deployed.keys(bucket, 'tenants/ads/statements/');
+    const names = keys.map((key) => key.slice(`tenants/ads/statements/${PERIOD}/`.length).replace(/\.(en|zh-CN)\./, '.'));
+    assert.deepEqual(
+      names.sort(),
+      ['csv', 'html', 'pdf', 'xlsx'].map((form) => `statement-ads.${form}`),
+    );
+    const pdf = await deployed.bytes(bucket, keys.find((key) => key.endsWith('.pdf')) ?? '');
+    assert.equal(Buffer.from(pdf.subarray(0, 5)).toString(), '%PDF-');
+  });
+
   test('a message that is none fails alone', async () => {
     const [key = ''] = [...files.keys()];
     const records = [
@@ -187,6 +201,25 @@ describe('a deploy', { skip: reason }, () => {
     assert.match(key, /^otlp-metrics\/edge-east\/\d{4}\/\d{2}\/\d{2}\/.+\.jsonl$/);
     assert.equal(others.length, 0);
   });
+
+  test('the tables of the warehouse show the newest snapshot', async () => {
+    const catalog = glueCatalog(`kashi_${STAGE}_warehouse`, deployed.client);
+    assert.equal((await catalog.pointed('bill_line')).snapshot, null);
+    const { snapshot, moved } = await deployed.call<{ snapshot: number; moved: string[] }>('publish', {});
+    assert.ok(moved.includes('stored_token_usage') && moved.includes('bill_line'), moved.join(', '));
+    const bucket = deployed.output('warehouseBucket');
+    const { folder: at, snapshot: shown } = await catalog.pointed('stored_token_usage');
+    assert.equal(shown, snapshot);
+    const [manifest = ''] = await deployed.keys(bucket, at.replace(`s3://${bucket}/`, ''));
+    const named = Buffer.from(await deployed.bytes(bucket, manifest))
+      .toString()
+      .trim()
+      .split('\n');
+    const stored = new Set((await deployed.keys(bucket, 'data/token_usage/')).map((key) => `s3://${bucket}/${key}`));
+    assert.ok(named.length > 0 && named.every((url) => stored.has(url)), manifest);
+  });
+
+  faultTests(() => ({ deployed, emulator, files }));
 
   test('a slot that is taken stays as it is', async () => {
     const Bucket = deployed.output('billsBucket');

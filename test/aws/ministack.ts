@@ -2,16 +2,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { cached, run } from '../support/cache.ts';
+import { endWith } from '../support/end-with.ts';
+import { freePort } from '../support/free-port.ts';
 
 const PACKAGES = ['ministack==1.5.33', 'cryptography==50.0.2'];
 
 /** Everything that the stacks deploy, and what the CDK asks for. */
 const SERVICES =
-  's3,sqs,sns,events,lambda,iam,sts,kms,logs,cloudwatch,monitoring,stepfunctions,states,scheduler,cloudformation,ssm,secretsmanager,apigatewayv2,apigateway,budgets,firehose,ecr';
+  's3,sqs,sns,events,lambda,iam,sts,kms,logs,cloudwatch,monitoring,stepfunctions,states,scheduler,cloudformation,ssm,secretsmanager,apigatewayv2,apigateway,budgets,firehose,ecr,glue,athena';
 
 export interface Ministack {
   readonly endpoint: string;
@@ -59,6 +60,7 @@ export async function startMinistack(packageFolder: string, folder: string): Pro
     stdio: ['ignore', openSync(log, 'a'), openSync(log, 'a')],
   });
   const ended = once(child, 'exit');
+  const letGo = endWith(child);
   const said = (): string => readFileSync(log, 'utf8');
   for (let tries = 0; !(await answers(endpoint)); tries += 1) {
     if (child.exitCode !== null || tries > 150) throw new Error(`the emulator did not start: ${said().slice(-2000)}`);
@@ -73,6 +75,7 @@ export async function startMinistack(packageFolder: string, folder: string): Pro
     log: said,
     async stop() {
       const workers = descendants(child.pid ?? 0);
+      letGo();
       child.kill();
       await ended;
       for (const pid of workers) killQuietly(pid);
@@ -120,13 +123,4 @@ function readQuietly(path: string): string {
   } catch {
     return '';
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }

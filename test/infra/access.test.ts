@@ -1,7 +1,11 @@
 /** Who may do what, read from the templates: RELIABILITY 5.2, stated here once more and not taken from infra/access.ts. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { readSqlFiles } from '../../functions/adapters/sql-files.ts';
 import { FUNCTIONS, type FunctionName } from '../../functions/contract.ts';
+import { DATASETS } from '../../functions/datasets.ts';
+import { REFERENCE } from '../../functions/domain/reference.ts';
+import { loadModels, PUBLIC_VIEWS } from '../../functions/warehouse/run.ts';
 import { type Resource, synthesise } from './templates.ts';
 
 const { resources } = synthesise('prod');
@@ -13,7 +17,7 @@ interface Statement {
   readonly Effect: string;
   readonly Action: string | readonly string[];
   readonly Resource: unknown;
-  readonly Condition?: { readonly StringLikeIfExists?: { readonly 's3:prefix': string | readonly string[] } };
+  readonly Condition?: Readonly<Record<string, { readonly 's3:prefix': string | readonly string[] }>>;
 }
 
 const many = (value: string | readonly string[]): readonly string[] => (typeof value === 'string' ? [value] : value);
@@ -23,7 +27,10 @@ function rightsOf(name: FunctionName): Right[] {
   const made = [...resources.values()].find(
     ({ Type, Properties }) => Type === 'AWS::Lambda::Function' && Properties.FunctionName === `kashi-prod-${name}`,
   );
-  const role = made?.Properties.Role['Fn::GetAtt'][0] as string;
+  return rightsOfRole(made?.Properties.Role['Fn::GetAtt'][0] as string);
+}
+
+function rightsOfRole(role: string): Right[] {
   const own = resources.get(role) as Resource;
   assert.equal(own.Properties.ManagedPolicyArns, undefined, 'no policy that AWS manages');
   const policies = [...resources.values()].filter(
@@ -39,12 +46,14 @@ function rightsOf(name: FunctionName): Right[] {
 
 function placesOf({ Resource: named, Condition }: Statement): string[] {
   const listed = Array.isArray(named) ? named : [named];
-  const prefixes = Condition?.StringLikeIfExists?.['s3:prefix'];
+  const prefixes = (Condition?.['StringLikeIfExists'] ?? Condition?.['StringLike'])?.['s3:prefix'];
   return listed.flatMap((one) => {
     const text = JSON.stringify(one);
     const [, region, images] = /:ecr:([a-z0-9-]+):\d{12}:repository\/([a-z-]+\/\*)/.exec(text) ?? [];
     if (region !== undefined) return [`${region}/${images}`];
-    const place = /(Landing|Warehouse|Bills|Export|Signing|Edge|Attestation)(Key)?[0-9A-F]{8}/.exec(text);
+    const named = /:((?:catalog|database|table|workgroup)(?:\/[^"]*)?)"/.exec(text)?.[1];
+    if (named !== undefined && /:(glue|athena):/.test(text)) return [named];
+    const place = /(Landing|Warehouse|Bills|Export|Signing|Edge|Attestation|Results)(Key)?[0-9A-F]{8}/.exec(text);
     const tail = /"\/([^"]*)"\]\]/.exec(text)?.[1];
     const start =
       place === null
@@ -64,7 +73,7 @@ const write = (bucket: string): Right[] => [`kms:GenerateDataKey ${bucket}key`];
 
 const SNAPSHOT = ['_snap/', '_segments/'];
 const ISSUED = ['closes/', 'bills/', 'objects/', 'orders/', 'waivers/'];
-const RATED = [...SNAPSHOT, '_commits/', 'data/', 'config/'];
+const RATED = [...SNAPSHOT, '_commits/', 'data/', 'config/', 'fleet/'];
 const RATING = [
   ...get('warehouse', ...RATED),
   ...list('warehouse', ...RATED, '_seen/'),
@@ -72,8 +81,8 @@ const RATING = [
   ...get('bills', ...ISSUED),
   ...list('bills', ...ISSUED),
   ...read('bills'),
-  'kms:GetPublicKey signingkey',
 ];
+const VERIFY = ['kms:GetPublicKey signingkey'];
 
 const CONSUME = ['ChangeMessageVisibility', 'DeleteMessage', 'GetQueueAttributes', 'GetQueueUrl', 'ReceiveMessage'];
 const READ_IMAGES = ['BatchCheckLayerAvailability', 'BatchGetImage', 'GetDownloadUrlForLayer', 'ListImageReferrers'];
@@ -112,20 +121,30 @@ const MAY: Readonly<Record<FunctionName, readonly Right[]>> = {
     ...list('warehouse', 'data/', '_commits/', ...SNAPSHOT),
     's3:DeleteObject warehouse/data/*',
     ...read('warehouse'),
-    ...get('bills', 'closes/'),
-    ...list('bills', 'closes/'),
+    ...get('bills', 'closes/', 'bills/', 'objects/'),
+    ...list('bills', 'closes/', 'bills/', 'objects/'),
     ...read('bills'),
   ],
   refresh: [
     ...RATING,
+    ...VERIFY,
     ...get('warehouse', 'provisional/'),
     ...list('warehouse', 'provisional/'),
     ...put('warehouse', 'provisional/'),
     ...write('warehouse'),
   ],
-  judge: [...RATING, ...list('landing', ''), 'sqs:GetQueueAttributes DeadLetters'],
+  publish: [
+    ...RATING,
+    ...put('warehouse', '_tables/'),
+    ...write('warehouse'),
+    ...['GetTable', 'UpdateTable'].flatMap((action) =>
+      ['catalog', 'database/kashi_prod_warehouse', 'table/kashi_prod_warehouse/*'].map((place) => `glue:${action} ${place}`),
+    ),
+  ],
+  judge: [...RATING, ...VERIFY, ...list('landing', ''), 'sqs:GetQueueAttributes DeadLetters'],
   close: [
     ...RATING,
+    ...VERIFY,
     ...list('landing', ''),
     ...put('warehouse', 'config/'),
     ...write('warehouse'),
@@ -144,6 +163,9 @@ const MAY: Readonly<Record<FunctionName, readonly Right[]>> = {
     'kms:Sign signingkey',
   ],
   export: [
+    ...get('warehouse', 'config/'),
+    ...list('warehouse', 'config/'),
+    ...read('warehouse'),
     ...get('bills', 'bills/', 'objects/'),
     ...list('bills', 'bills/', 'objects/'),
     ...read('bills'),
@@ -243,44 +265,89 @@ describe('an analyst', () => {
   const roles = [...resources].filter(
     ([, { Type, Properties }]) => Type === 'AWS::IAM::Role' && String(Properties.RoleName ?? '').endsWith('-analyst'),
   );
-  const statementsOf = (role: string): string =>
-    JSON.stringify(
-      [...resources.values()].filter(
-        ({ Type, Properties }) => Type === 'AWS::IAM::Policy' && JSON.stringify(Properties.Roles).includes(role),
+  const room = (name: string, bucket: string, ...prefixes: string[]): Right[] => {
+    const database = `kashi_prod_${name.replaceAll('-', '_')}`;
+    const definitions = ['GetDatabase', 'GetPartitions', 'GetTable', 'GetTables'];
+    return [
+      ...['GetQueryExecution', 'GetQueryResults', 'GetWorkGroup', 'StartQueryExecution', 'StopQueryExecution'].map(
+        (action) => `athena:${action} workgroup/kashi-prod-${name}`,
       ),
-    );
+      ...definitions.flatMap((action) =>
+        ['catalog', `database/${database}`, `table/${database}/*`].map((place) => `glue:${action} ${place}`),
+      ),
+      ...read(bucket),
+      ...prefixes.flatMap((prefix) => [`s3:GetObject ${bucket}/${prefix}*`, `s3:ListBucket ${bucket}/${prefix}*`]),
+      ...['AbortMultipartUpload', 'GetObject', 'ListBucket', 'PutObject'].map((action) => `s3:${action} results/kashi-prod-${name}/*`),
+      ...[bucket, 'results'].map((one) => `s3:GetBucketLocation ${one}`),
+    ].sort();
+  };
+  /** All that each may: its own prefixes, database and workgroup. None may see raw logs, commits, or what is another's. */
+  const ROOMS: Readonly<Record<string, readonly Right[]>> = {
+    finance: room('finance', 'export', 'closed/'),
+    'tenant-platform': room('tenant-platform', 'export', 'tenants/platform/'),
+    'tenant-research': room('tenant-research', 'export', 'tenants/research/'),
+    warehouse: room('warehouse', 'warehouse', 'data/', '_tables/'),
+  };
 
-  test('has a role for each tenant and one for finance', () => {
+  test('has a role for each tenant, one for finance and one for the warehouse', () => {
     const names = roles.map(([, { Properties }]) => Properties.RoleName).sort();
-    assert.deepEqual(names, ['kashi-prod-finance-analyst', 'kashi-prod-tenant-platform-analyst', 'kashi-prod-tenant-research-analyst']);
+    assert.deepEqual(
+      names,
+      Object.keys(ROOMS).map((name) => `kashi-prod-${name}-analyst`),
+    );
   });
 
-  test('sees its own prefix, workgroup and database, and nothing of the warehouse, the raw logs or another tenant', () => {
-    for (const [id, { Properties }] of roles) {
-      const room = String(Properties.RoleName).replace('kashi-prod-', '').replace('-analyst', '');
-      const text = statementsOf(id);
-      const prefixes = [...text.matchAll(/"\/((?:closed|tenants\/[a-z]+)\/)\*"/g)].map((match) => match[1]);
-      assert.deepEqual([...new Set(prefixes)], [room === 'finance' ? 'closed/' : `tenants/${room.replace('tenant-', '')}/`]);
-      assert.match(text, new RegExp(`workgroup/kashi-prod-${room}"`));
-      assert.match(text, new RegExp(`table/kashi_prod_${room.replace('-', '_')}/`));
-      assert.doesNotMatch(text, /Landing|Warehouse|Bills|Delete|kms:GenerateDataKey|glue:(Create|Update)/);
-    }
-  });
+  for (const [id, { Properties }] of roles) {
+    const name = String(Properties.RoleName).replace('kashi-prod-', '').replace('-analyst', '');
+    test(`${name}: sees its own prefixes, workgroup and database, and nothing else`, () => assert.deepEqual(rightsOfRole(id), ROOMS[name]));
+  }
 
   test('cannot read more in one query than the stage allows, nor send answers elsewhere', () => {
     const groups = [...resources.values()].filter(({ Type }) => Type === 'AWS::Athena::WorkGroup');
-    assert.equal(groups.length, 3);
+    assert.equal(groups.length, Object.keys(ROOMS).length);
     for (const { Properties } of groups) {
       assert.equal(Properties.WorkGroupConfiguration.BytesScannedCutoffPerQuery, 100 * 1024 ** 3);
       assert.equal(Properties.WorkGroupConfiguration.EnforceWorkGroupConfiguration, true);
     }
   });
 
-  test('finds every column explained', () => {
+  const tablesOf = (room: string) =>
+    [...resources.values()]
+      .filter(({ Type, Properties }) => Type === 'AWS::Glue::Table' && Properties.DatabaseName === `kashi_prod_${room}`)
+      .map(({ Properties }) => Properties.TableInput);
+
+  test('finds closed bills, of all or its own', () => {
+    for (const name of ['finance', 'tenant_platform', 'tenant_research'])
+      assert.deepEqual(
+        tablesOf(name)
+          .map(({ Name }) => Name)
+          .sort(),
+        ['bill', 'bill_line', 'bill_unrated'],
+      );
+  });
+
+  test('finds every dataset, reference table and view of sql/ that is for analysts in the warehouse', () => {
+    const models = loadModels(readSqlFiles()).filter(
+      ({ name, layer }) => ['analyses', 'checks'].includes(layer) || (PUBLIC_VIEWS as readonly string[]).includes(name),
+    );
+    const datasets = Object.keys(DATASETS).flatMap((name) => [`raw_${name}`, `stored_${name}`]);
+    const expected = [...datasets, ...Object.keys(REFERENCE), ...models.map(({ name }) => name), 'raw_file', 'raw_object', 'quarantine'];
+    const found = new Set(tablesOf('warehouse').map(({ Name }) => Name));
+    assert.deepEqual(
+      expected.filter((name) => !found.has(name)),
+      [],
+    );
+    assert.equal(found.size, tablesOf('warehouse').length);
+  });
+
+  test('finds tables and columns explained', () => {
     const tables = [...resources.values()].filter(({ Type }) => Type === 'AWS::Glue::Table').map(({ Properties }) => Properties.TableInput);
-    assert.deepEqual([...new Set(tables.map(({ Name }) => Name))].sort(), ['bill', 'bill_line', 'bill_unrated']);
-    for (const { StorageDescriptor, Name } of tables)
-      for (const { Name: column, Comment } of StorageDescriptor.Columns) assert.ok(Comment.length > 3, `${Name}.${column}`);
+    for (const { StorageDescriptor, Name, Description, ViewOriginalText } of tables) {
+      const text = Buffer.from(/^\/\* Presto View: (\S+) \*\/$/.exec(ViewOriginalText ?? '')?.[1] ?? '', 'base64').toString();
+      const said = text === '' ? Description : (JSON.parse(text) as { comment: string }).comment;
+      assert.ok(said.length > 10, Name);
+      for (const { Name: column, Comment } of StorageDescriptor.Columns) assert.ok(Comment.length >= 3, `${Name}.${column}`);
+    }
   });
 });
 

@@ -33,6 +33,26 @@ describe('alarms', () => {
     }
   });
 
+  test('ring for each fault that test/aws/faults.ts makes, on the metric that it moves', () => {
+    const rings = (name: string): string => {
+      const found = alarms.find(({ AlarmName }) => AlarmName === `kashi-prod-${name}`);
+      const of = ((found?.Dimensions ?? []) as { Name: string; Value: unknown }[])
+        .map(
+          ({ Name, Value }) =>
+            `${Name} ${/(Landed|DeadLetters|IngestFunction)|^"([a-z]+)"$/.exec(JSON.stringify(Value))?.slice(1).join('')}`,
+        )
+        .join();
+      return `${found?.Namespace} ${found?.MetricName} of ${of}: ${found?.Statistic} over ${found?.Period} s at ${found?.Threshold}`;
+    };
+    assert.deepEqual(['objects-failed', 'queue-age', 'throttles', 'dead-letters', 'missing-objects'].map(rings), [
+      'kashi ObjectsFailed of service prod: Sum over 900 s at 20',
+      'AWS/SQS ApproximateAgeOfOldestMessage of QueueName Landed: Maximum over 300 s at 1800',
+      'AWS/Lambda Throttles of FunctionName IngestFunction: Sum over 900 s at 50',
+      'AWS/SQS ApproximateNumberOfMessagesVisible of QueueName DeadLetters: Maximum over 300 s at 1',
+      'kashi OldestMissingSeconds of service prod: Maximum over 900 s at 1800',
+    ]);
+  });
+
   test('every function has one that sees its errors', () => {
     const seen = alarms
       .filter(({ MetricName }) => ['Errors', 'Invocations'].includes(MetricName))

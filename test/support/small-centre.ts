@@ -7,8 +7,8 @@ import { generateCentre } from '../../functions/generate/generate.ts';
 import { presetOptions } from '../../functions/generate/options.ts';
 import { type TestCentre, testCentre } from './centre.ts';
 
-/** `closable`: without the rows that would keep the month open. */
-export async function smallCentre(closable = false): Promise<TestCentre> {
+/** `closable`: without the rows that would keep the month open. `landed`: its files lie in its landing folder, and nothing is ingested. */
+export async function smallCentre(closable = false, state: 'ingested' | 'landed' = 'ingested'): Promise<TestCentre> {
   const folder = mkdtempSync(join(tmpdir(), 'kashi-small-'));
   try {
     const options = {
@@ -20,7 +20,7 @@ export async function smallCentre(closable = false): Promise<TestCentre> {
     };
     await generateCentre(options, openFileSink(folder), { update() {}, finish() {} });
     const centre = testCentre(folder);
-    await centre.ingest();
+    if (state === 'ingested') await centre.ingest();
     return centre;
   } finally {
     rmSync(folder, { recursive: true });

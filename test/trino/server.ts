@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { cached, run } from '../support/cache.ts';
+import { endWith } from '../support/end-with.ts';
 import { freePort } from '../support/free-port.ts';
 
 /** The last version that Maven Central has as an archive. It wants Java 24. */
@@ -32,22 +33,25 @@ export async function missingForTrino(): Promise<string | null> {
   }
 }
 
-export async function startTrino(): Promise<TrinoServer> {
+/** `catalogs`: settings of further catalogs, by name. */
+export async function startTrino(catalogs: Readonly<Record<string, Readonly<Record<string, string>>>> = {}): Promise<TrinoServer> {
   const [java, home] = [await javaHome(), await installed()];
   const folder = mkdtempSync(join(tmpdir(), 'kashi-trino-'));
   const port = await freePort();
   writeSettings(folder, port);
+  for (const [name, settings] of Object.entries(catalogs)) {
+    const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}\n`);
+    writeFileSync(join(folder, 'catalog', `${name}.properties`), lines.join(''));
+  }
   const log = openSync(join(folder, 'log'), 'w');
   const child = spawn(join(java ?? '', 'bin/java'), argumentsOf(folder, home), { cwd: folder, stdio: ['ignore', log, log] });
   closeSync(log);
   const ended = once(child, 'exit');
-  // A suite that is stopped takes its server along.
-  const kill = (): boolean => child.kill('SIGKILL');
-  process.once('exit', kill);
+  const letGo = endWith(child);
   const stop = async (): Promise<void> => {
-    process.off('exit', kill);
+    letGo();
     child.kill();
-    await Promise.race([ended, wait(20_000, undefined, { ref: false }).then(kill)]);
+    await Promise.race([ended, wait(20_000, undefined, { ref: false }).then(() => child.kill('SIGKILL'))]);
     await ended;
     rmSync(folder, { recursive: true, force: true });
   };
