@@ -62,6 +62,8 @@ export interface Warehouse {
   loadReference(reference: ReferenceRows): Promise<void>;
   /** Defines a model: `sql` is one plain select. */
   define(name: string, sql: string, how: 'view' | 'table'): Promise<void>;
+  /** Says in the engine's own catalogue what a defined model and its columns mean; absent where the catalogue says it already. */
+  comment?(name: string, says: string, columns: Readonly<Record<string, string>>): Promise<void>;
   close(): Promise<void>;
 }
 

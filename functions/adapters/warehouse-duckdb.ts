@@ -126,6 +126,13 @@ class DuckdbWarehouse implements Warehouse {
     }
   }
 
+  async comment(name: string, says: string, columns: Readonly<Record<string, string>>): Promise<void> {
+    const { rows } = await this.query('select count(*) from duckdb_views() where view_name = ?', [name]);
+    const kind = rows[0]?.[0] === '0' ? 'table' : 'view';
+    const comments = Object.entries(columns).map(([column, meaning]) => `comment on column ${name}.${column} is ${sqlText(meaning)};`);
+    await runScript(this.engine.connection, [`comment on ${kind} ${name} is ${sqlText(says)};`, ...comments].join('\n'));
+  }
+
   async close(): Promise<void> {
     this.engine.close();
     rmSync(this.scratch, { recursive: true, force: true });

@@ -37,18 +37,21 @@ interface StatementFiles {
   readonly tenant: string | null;
 }
 
-/** Writes the centre's and every tenant's statement, or one tenant's only; returns the paths. Errors: KashiError not_found for a tenant without a bill. */
+/** Errors: KashiError not_found for a tenant without a bill: a misspelt name must not give files that say "nothing". */
+export function requireTenant(source: StatementSource, tenant: string | null): void {
+  if (tenant === null || tenantsOf(source).includes(tenant)) return;
+  throw new KashiError('not_found', 'nothing was charged to this tenant', {
+    where: `--tenant ${tenant}, ${source.period}`,
+    allowed: 'a tenant with a bill in the month',
+    hint: `kashi bill ${source.period}`,
+  });
+}
+
+/** Writes the centre's and every tenant's statement, or one tenant's only; returns the paths. */
 export async function writeStatements(source: StatementSource, { format, language, directory, tenant }: StatementFiles): Promise<string[]> {
   const words = wordsOf(language);
-  const known = tenantsOf(source);
-  if (tenant !== null && !known.includes(tenant))
-    throw new KashiError('not_found', 'nothing was charged to this tenant', {
-      where: `--tenant ${tenant}, ${source.period}`,
-      allowed: 'a tenant with a bill in the month',
-      hint: `kashi bill ${source.period}`,
-    });
   const files: string[] = [];
-  for (const of of tenant === null ? [null, ...known] : [tenant]) {
+  for (const of of tenant === null ? [null, ...tenantsOf(source)] : [tenant]) {
     const statement = statementOf(source, of);
     const stem = statement.state === 'bill' ? 'statement' : 'estimate';
     const file = join(directory, `${stem}${of === null ? '' : `-${fileStem(of)}`}.${language}.${format}`);

@@ -10,7 +10,7 @@ import type { StatementSource } from '../statements/statement.ts';
 import { billExitCode, rate } from './bill.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
 import { writeFocus } from './export-focus.ts';
-import { STATEMENT_FORMATS, type StatementFormat, writeStatements } from './export-statements.ts';
+import { requireTenant, STATEMENT_FORMATS, type StatementFormat, writeStatements } from './export-statements.ts';
 import { printJson, printLines, terminalLocale } from './output.ts';
 import { type ClosedMonth, proofFiles, readClosed, VERIFIER } from './proof.ts';
 import { csvText } from './query-format.ts';
@@ -118,6 +118,7 @@ async function exportClosed(centre: Centre, closed: ClosedMonth, files: BillFile
 export async function writeClosedFiles(centre: Centre, closed: ClosedMonth, files: BillFiles): Promise<string[]> {
   const { format } = files;
   const source = await closedSource(centre, closed);
+  requireTenant(source, files.tenant);
   if (format === 'focus') return await closedFocus(centre, closed, source, files);
   const statements = isStatementFormat(format) ? await writeStatements(source, { ...files, format }) : [];
   return isTableFormat(format) ? [...(await writeClosedTables(centre, closed, { ...files, format })), ...statements] : statements;
@@ -139,9 +140,11 @@ async function closedFocus(
   }
 }
 
-async function writeProvisionalFiles(session: Session, document: BillDocument, files: BillFiles): Promise<string[]> {
+/** Writes a month that is not closed in one format, as estimates. Returns the paths. */
+export async function writeProvisionalFiles(session: Session, document: BillDocument, files: BillFiles): Promise<string[]> {
   const { format, tenant, directory, focusVersion } = files;
   const source = await provisionalSource(session, document);
+  requireTenant(source, tenant);
   if (format === 'focus') return await writeFocus(session.warehouse, source, { version: focusVersion, directory, tenant });
   const statements = isStatementFormat(format) ? await writeStatements(source, { ...files, format }) : [];
   return isTableFormat(format) ? [...(await writeBillFiles(session, document.period, { ...files, format })), ...statements] : statements;

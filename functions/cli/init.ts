@@ -37,8 +37,8 @@ export function initLines(result: InitResult, cwd: string): string[] {
     '',
     'Next:',
     `  1. Edit ${config}, then prices, tenants and inventory beside it.`,
-    `  2. kashi doctor${option}`,
-    `  3. kashi ingest <logs>${option}`,
+    `  2. npx kashi doctor${option}`,
+    `  3. npx kashi ingest <logs>${option}`,
   ];
 }
 

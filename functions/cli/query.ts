@@ -1,5 +1,6 @@
 /** `kashi query "<sql>"`: read-only SQL on the views that analysts have everywhere. */
 import { Command, Option } from 'commander';
+import { DATASETS } from '../datasets.ts';
 import { KashiError } from '../domain/errors.ts';
 import type { QueryResult } from '../ports.ts';
 import { defineModels, PUBLIC_VIEWS } from '../warehouse/run.ts';
@@ -62,9 +63,27 @@ function formatOf({ json, format, output }: QueryOptions): Format {
 /** Defines what the statement names: analysts write the views, the session computes no more than needed. */
 export async function prepare(session: Session, sql: string): Promise<void> {
   const named = session.models.filter(({ name }) => new RegExp(`\\b${name}\\b`, 'i').test(sql)).map(({ name }) => name);
-  const listing = /^\s*(show|describe)\b/i.test(sql) && named.length === 0;
-  await defineModels(session.warehouse, await issuedModels(session.centre, session.models), listing ? PUBLIC_VIEWS : named);
-  if (listing || /\bquarantine\b/i.test(sql)) await session.warehouse.define('quarantine', 'select * from raw_quarantine', 'view');
+  const listing = /^\s*(show|describe)\b|\bduckdb_(views|tables|columns)\b|\binformation_schema\b/i.test(sql) && named.length === 0;
+  const wanted: readonly string[] = listing ? PUBLIC_VIEWS : named;
+  await defineModels(session.warehouse, await issuedModels(session.centre, session.models), wanted);
+  for (const model of session.models)
+    if (wanted.includes(model.name)) await session.warehouse.comment?.(model.name, model.description, meanings(model));
+  if (listing || /\bquarantine\b/i.test(sql)) {
+    await session.warehouse.define('quarantine', 'select * from raw_quarantine', 'view');
+    await session.warehouse.comment?.('quarantine', DATASETS.quarantine.grain, {
+      ...meanings(DATASETS.quarantine),
+      fold_order: 'place of its file in the history of the warehouse',
+    });
+  }
+}
+
+/** Column → what it means, its unit first. */
+function meanings({
+  columns,
+}: {
+  readonly columns: readonly { name: string; unit?: string | null; meaning: string }[];
+}): Record<string, string> {
+  return Object.fromEntries(columns.map(({ name, unit, meaning }) => [name, unit == null ? meaning : `[${unit}] ${meaning}`]));
 }
 
 /** Errors: KashiError sql_refused for anything but one reading statement, and for one that fails while it runs. */

@@ -59,7 +59,8 @@ export interface IngestOutcome {
 }
 
 const UNKNOWN_SOURCE = BLANK_LINES.name;
-const SOURCE_UNKNOWN = 'no source, or more than one, recognises the content; name it with --source or in kashi.yaml';
+const SOURCE_UNKNOWN =
+  'no source, or more than one, recognises the content; name it with --source or in kashi.yaml, and a log of your own with a map (docs/quick-start.md, step 3)';
 const HASHED_FIRST_BYTES = 4 * 1024 ** 2;
 
 /**

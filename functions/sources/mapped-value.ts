@@ -120,11 +120,12 @@ function instantOf(spec: ColumnSpec, zone: string | null): Convert {
     };
   }
   const pattern = spec.format === undefined ? null : patternOf(spec.format);
+  const wanted = pattern === null ? 'not ISO 8601: the map must say format and zone' : 'not as the format of the map says';
   return (value, field, reader) => {
     const text = trimmed(value);
     if (typeof text !== 'string') return reader.fail('wrong_type', field, kindOf(value));
     if (zone === null && pattern === null && lacksOffset(text)) return reader.fail('bad_timestamp', field, 'no zone');
     const ms = pattern === null ? parseIsoInstant(text, zone) : pattern.parse(text, zone);
-    return ms === null ? reader.fail('bad_timestamp', field, kindOf(value)) : reader.instantMs(ms, field);
+    return ms === null ? reader.fail('bad_timestamp', field, `${kindOf(value)}, ${wanted}`) : reader.instantMs(ms, field);
   };
 }

@@ -83,7 +83,7 @@ describe('kashi init', () => {
     assert.deepEqual(again.created, []);
     const lines = initLines(again, root);
     assert.equal(lines[0], 'Nothing to write.');
-    assert.ok(lines.includes('  2. kashi doctor --config kept/kashi.yaml'));
+    assert.ok(lines.includes('  2. npx kashi doctor --config kept/kashi.yaml'));
   });
 
   test('a folder that is a file is an error, not a silent skip', () => {

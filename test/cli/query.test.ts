@@ -8,6 +8,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { tableFromIPC } from 'apache-arrow';
 import { csvCell } from '../../functions/cli/query-format.ts';
 import { splitCsv } from '../../functions/ingest/csv.ts';
+import { PUBLIC_VIEWS } from '../../functions/warehouse/run.ts';
 import { LITELLM } from '../ingest/formats.ts';
 import { json, kashi } from './run.ts';
 
@@ -330,6 +331,19 @@ describe('shell', () => {
     assert.match(stdout, /^Charge lines: quantity × unit price = exact amount/);
     assert.match(stdout, /\ncoverage +decimal\(10,6\) +ratio 0–1 +share of device time with evidence\n/);
     assert.match(stdout, /\nno view no_such; \.views lists them\n$/);
+  });
+  it('the catalogue says what every view and column means', () => {
+    const names = [...PUBLIC_VIEWS, 'quarantine'].map((name) => `'${name}'`).join(', ');
+    const sql = `select table_name, count(*) as columns, count(comment) as said from duckdb_columns() where table_name in (${names}) group by table_name`;
+    const columns = json<{ table_name: string; columns: number; said: number }[]>(kashi(['query', sql, '--json'], { cwd: folder }));
+    assert.equal(columns.length, PUBLIC_VIEWS.length + 1);
+    assert.deepEqual(
+      columns.filter((one) => one.said !== one.columns),
+      [],
+    );
+    const views =
+      'select view_name as name from duckdb_views() where comment is not null union all select table_name from duckdb_tables() where comment is not null';
+    assert.equal(json<unknown[]>(kashi(['query', views, '--json'], { cwd: folder })).length, PUBLIC_VIEWS.length + 1);
   });
   it('.quit leaves', () => assert.equal(kashi(['shell'], { cwd: folder, input: '.quit\nselect 7;\n' }).stdout, ''));
 });

@@ -93,7 +93,7 @@ test('a tenant’s export holds its own rows only', async () => {
     !JSON.stringify(own).includes('search-') &&
       !Object.values(own).some((row) => Object.values(row).some((cell) => /^search\b/.test(cell))),
   );
-  assert.equal((await exported('2025-10', '1.2', 'nobody')).length, 0);
+  await assert.rejects(exported('2025-10', '1.2', 'nobody'), { code: 'not_found' });
 });
 
 test('1.4 has its own columns and the same money', async () => {
