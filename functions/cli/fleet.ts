@@ -62,17 +62,31 @@ function statusCommand(): Command {
     new Command('status').description('every edge: what is live, what comes, what it waits for; and how long it took'),
   )
     .option('--watch', 'again every second, until Ctrl-C')
-    .action(async (options: FleetOptions & { watch?: boolean }) => {
+    .option('--wait <seconds>', 'for what is wanted to be live everywhere; exit 1 when it is not in time', parseSeconds)
+    .action(async (options: FleetOptions & { watch?: boolean; wait?: number }) => {
       const session = await openFleetSession(options);
+      const untilMs = session.centre.clock.now() + (options.wait ?? 0) * 1_000;
       for (;;) {
         await session.log.refresh();
         const report = await reportOf(session);
+        const isThere = report.edges.length > 0 && report.edges.every(({ state }) => state === 'live' || state === 'skipped');
+        if (options.wait !== undefined) process.exitCode = isThere ? EXIT.ok : EXIT.checkFailed;
+        if (options.wait !== undefined && !isThere && session.centre.clock.now() < untilMs) {
+          await new Promise((resolve) => setTimeout(resolve, TICK_MS));
+          continue;
+        }
         if (options.json === true) printJson(report);
         else printLines(options.watch === true ? onScreen(fleetLines(report)) : fleetLines(report));
         if (options.watch !== true) return;
         await new Promise((resolve) => setTimeout(resolve, TICK_MS));
       }
     });
+}
+
+function parseSeconds(text: string): number {
+  const seconds = /^\d{1,6}$/.test(text) ? Number(text) : 0;
+  if (seconds > 0) return seconds;
+  throw new KashiError('usage', 'not a number of seconds', { where: '--wait', allowed: '1 to 999999', found: text });
 }
 
 /** Written over what is there, line by line, so that nothing flickers; what a longer table left below goes. */
