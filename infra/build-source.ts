@@ -7,7 +7,7 @@ import { copyCentre } from './bundle.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** kashi, and the recipe of its builds. */
-const SOURCES = ['package.json', 'package-lock.json', 'functions', 'schemas', 'sql', 'deploy/release'];
+const SOURCES = ['.npmrc', 'package.json', 'package-lock.json', 'functions', 'schemas', 'sql', 'deploy/release'];
 
 export interface BuildSource {
   readonly stage: string;

@@ -1,9 +1,10 @@
 /** What `kashi fleet status` shows: where every edge is, why it waits, and how long each part of the way took. */
 
-import { type EdgeRollout, type Fleet, isCommitted, type Run, type ServiceState } from '../distribution/fleet.ts';
+import { type EdgeRollout, type Fleet, isCommitted, type Run, type ServiceState, type Stage } from '../distribution/fleet.ts';
 import { fleetEvents } from '../distribution/fleet-log.ts';
 import { type Gate, gateOf } from '../distribution/gate.ts';
 import { type EdgeParts, type EdgeTimes, partsOf, percentile, readTimeline, timeToShare } from '../distribution/lead-time.ts';
+import type { FleetMeasures } from '../distribution/measures.ts';
 import { isFrozen } from '../distribution/switches.ts';
 import type { ObjectStore } from '../ports.ts';
 import { tableLines } from './output.ts';
@@ -18,6 +19,8 @@ export interface EdgeStatus {
   readonly wave: number | null;
   readonly state: string;
   readonly waits_for: string | null;
+  /** How long nothing has happened to it; null for one that is live or ended. */
+  readonly since_ms: number | null;
   readonly offline: boolean;
   readonly bytes_moved: number;
   readonly fault: string | null;
@@ -45,6 +48,7 @@ export interface FleetReport {
   readonly at: string;
   readonly events: number;
   readonly frozen: readonly string[];
+  readonly measures: FleetMeasures;
   readonly edges: readonly EdgeStatus[];
   readonly lead_times: readonly LeadTime[];
 }
@@ -75,6 +79,7 @@ function statusOf(fleet: Fleet, service: ServiceState, edge: string, nowMs: numb
     wave: rollout === null ? null : rollout.wave + 1,
     state: rollout === null ? 'nothing' : stateText(rollout, offline),
     waits_for: rollout === null ? null : waitText(fleet, service, rollout, nowMs),
+    since_ms: rollout === null || rollout.exit !== null || rollout.stage === 'live' ? null : nowMs - lastMs(service, rollout),
     offline,
     bytes_moved: rollout?.bytesMoved ?? 0,
     fault: rollout?.lastFault ?? null,
@@ -89,12 +94,29 @@ function stateText(rollout: EdgeRollout, offline: boolean): string {
   return rollout.stuck ? 'stuck' : rollout.stage;
 }
 
+function lastMs(service: ServiceState, rollout: EdgeRollout): number {
+  const startedMs = service.runs.find(({ generation }) => generation === rollout.generation)?.startedAtMs ?? 0;
+  return Math.max(startedMs, ...Object.values(rollout.marks).map(({ atMs }) => atMs));
+}
+
+/** What comes next at each stage, when nothing holds it. */
+const NEXT: Readonly<Record<Stage, string | null>> = {
+  pending: 'its replica',
+  replicating: 'its replica',
+  replicated: 'its proof',
+  verified: 'its commit',
+  committed: 'its controller',
+  synced: 'to be ready',
+  live: null,
+};
+
 function waitText(fleet: Fleet, service: ServiceState, rollout: EdgeRollout, nowMs: number): string | null {
   const run = service.runs.find(({ generation }) => generation === rollout.generation);
-  if (run === undefined || rollout.exit !== null || isCommitted(rollout)) return null;
+  if (rollout.exit !== null) return null;
+  if (run === undefined || isCommitted(rollout) || rollout.stage !== 'verified') return NEXT[rollout.stage];
   if (run.kind === 'promotion' && isFrozen(fleet, service.service, rollout.edge)) return 'frozen';
   const gate = gateOf(fleet, service, run, rollout.wave, nowMs);
-  return gate.open ? null : gateText(gate);
+  return gate.open ? NEXT.verified : gateText(gate);
 }
 
 function gateText({ why, edges, untilMs }: Extract<Gate, { open: false }>): string {
@@ -156,11 +178,17 @@ export function durationText(ms: number | null): string {
 }
 
 export function bytesText(bytes: number): string {
+  if (bytes === 0) return '0';
   return bytes < 1024 * 1024 ? `${(bytes / 1024).toFixed(1)} KiB` : `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
 }
 
-export function fleetLines({ at, frozen, edges, lead_times: times }: FleetReport): string[] {
-  const rows = edges.map((one) => [
+/** Rows of a table that still fits a screen; what is live and calm is summed up first. */
+const MOST_ROWS = 40;
+
+export function fleetLines({ at, frozen, measures, edges, lead_times: times }: FleetReport): string[] {
+  const calm = (one: EdgeStatus): boolean => one.state === 'live' && one.fault === null && !one.offline;
+  const shown = edges.length <= MOST_ROWS ? edges : [...edges.filter((one) => !calm(one)), ...edges.filter(calm)].slice(0, MOST_ROWS);
+  const rows = shown.map((one) => [
     one.service,
     one.edge,
     one.live_version ?? '—',
@@ -168,15 +196,59 @@ export function fleetLines({ at, frozen, edges, lead_times: times }: FleetReport
     one.state,
     one.wave === null ? '' : String(one.wave),
     bytesText(one.bytes_moved),
-    one.waits_for ?? one.fault ?? '',
+    durationText(one.since_ms),
+    one.fault ?? one.waits_for ?? '',
   ]);
-  const head = ['service', 'edge', 'live', 'target', 'state', 'wave', 'moved', 'waits for'];
+  const head = ['service', 'edge', 'live', 'target', 'state', 'wave', 'moved', 'since', 'waits for'];
+  const rest = edges.length - shown.length;
   return [
-    `Fleet at ${at}${frozen.length === 0 ? '' : `   FROZEN: ${frozen.map((scope) => (scope === '' ? 'everything' : scope)).join(', ')}`}`,
+    `Fleet at ${at.slice(0, 19).replace('T', ' ')}Z   ${troubleText(measures)}`,
+    ...(frozen.length === 0 ? [] : [`FROZEN: ${frozen.map((scope) => (scope === '' ? 'everything' : scope)).join(', ')}`]),
     '',
-    ...(rows.length === 0 ? ['Nothing was rolled out yet.'] : tableLines(head, rows, new Set([5, 6]))),
+    ...(rows.length === 0 ? ['Nothing was rolled out yet.'] : [...serviceLines(edges), '', ...tableLines(head, rows, new Set([5, 6, 7]))]),
+    ...(rest === 0 ? [] : [`… and ${rest} more of the same; --json has all`]),
     ...(times.length === 0 ? [] : ['', ...leadLines(times)]),
   ];
+}
+
+/** Example: '3 edges, 1 offline, 2 unproven', or '3 edges, all well'. */
+function troubleText({ edges, offline, unproven, replicationFailed, unhealthy, stopped, deadDeliveries }: FleetMeasures): string {
+  const counts = [
+    [offline, 'offline'],
+    [replicationFailed, 'without replica'],
+    [unproven, 'unproven'],
+    [unhealthy, 'unhealthy'],
+    [stopped, 'stopped'],
+    [deadDeliveries, 'not told'],
+  ] as const;
+  const troubles = counts.flatMap(([count, what]) => (count === 0 ? [] : [`${count} ${what}`]));
+  return `${edges} edge${edges === 1 ? '' : 's'}, ${troubles.length === 0 ? 'all well' : troubles.join(', ')}`;
+}
+
+/** The way as a bar: each edge a cell, further ones darker. */
+const CELLS = [
+  ['█', 'live', ['live']],
+  ['▓', 'in Git', ['committed', 'synced']],
+  ['▒', 'there', ['replicated', 'verified']],
+  ['░', 'on its way', ['pending', 'replicating']],
+  ['×', 'not going on', []],
+] as const;
+const BAR = 48;
+
+function serviceLines(edges: readonly EdgeStatus[]): string[] {
+  const services = Map.groupBy(edges, ({ service }) => service);
+  const rows = [...services].map(([service, its]) => {
+    const cellOf = ({ state }: EdgeStatus): string =>
+      CELLS.find(([, , states]) => (states as readonly string[]).includes(state))?.[0] ?? '×';
+    const cells = CELLS.map(([cell]) => [cell, its.filter((one) => cellOf(one) === cell).length] as const);
+    const width = Math.min(BAR, its.length);
+    const bar = cells.map(([cell, count]) => cell.repeat(count === 0 ? 0 : Math.max(1, Math.round((count * width) / its.length)))).join('');
+    const newest = its.reduce((left, right) => (right.generation > left.generation ? right : left));
+    const live = its.filter(({ generation, state }) => state === 'live' && generation === newest.generation).length;
+    return [service, newest.target_version ?? '—', `${newest.generation}`, `${live}/${its.length}`, bar];
+  });
+  const legend = CELLS.map(([cell, meaning]) => `${cell} ${meaning}`).join('  ');
+  return tableLines(['service', 'version', 'generation', 'live', legend], rows, new Set([2, 3]), 80);
 }
 
 function leadLines(times: readonly LeadTime[]): string[] {

@@ -3,11 +3,14 @@ import { Command } from 'commander';
 import { Coordinator } from '../distribution/coordinator.ts';
 import type { FleetEvent } from '../distribution/fleet-event.ts';
 import { makeHub } from '../distribution/hub.ts';
+import { fleetMeasures } from '../distribution/measures.ts';
 import { faultText } from '../distribution/perform.ts';
+import { productionOrders } from '../distribution/production.ts';
 import { releaseToRollOut } from '../distribution/releases.ts';
 import { KashiError } from '../domain/errors.ts';
 import { isModelName, parseModelVersion } from '../domain/model-version.ts';
-import { metricsCommand } from './fleet-metrics.ts';
+import { type HttpService, TransientStoreError } from '../ports.ts';
+import { METRICS_CONTENT_TYPE, metricsCommand, metricsLines, recentTimes } from './fleet-metrics.ts';
 import {
   type FleetOptions,
   type FleetSession,
@@ -24,6 +27,7 @@ import { DEFAULT_LISTEN, listenHttp, openCentre } from './wiring.ts';
 import { createFleetKey, openFleet } from './wiring-fleet.ts';
 
 const TICK_MS = 1_000;
+const FOLLOW_MS = 5_000;
 
 const EXAMPLES = `
 Examples:
@@ -58,17 +62,36 @@ function statusCommand(): Command {
     new Command('status').description('every edge: what is live, what comes, what it waits for; and how long it took'),
   )
     .option('--watch', 'again every second, until Ctrl-C')
-    .action(async (options: FleetOptions & { watch?: boolean }) => {
+    .option('--wait <seconds>', 'for what is wanted to be live everywhere; exit 1 when it is not in time', parseSeconds)
+    .action(async (options: FleetOptions & { watch?: boolean; wait?: number }) => {
       const session = await openFleetSession(options);
+      const untilMs = session.centre.clock.now() + (options.wait ?? 0) * 1_000;
       for (;;) {
         await session.log.refresh();
         const report = await reportOf(session);
+        const isThere = report.edges.length > 0 && report.edges.every(({ state }) => state === 'live' || state === 'skipped');
+        if (options.wait !== undefined) process.exitCode = isThere ? EXIT.ok : EXIT.checkFailed;
+        if (options.wait !== undefined && !isThere && session.centre.clock.now() < untilMs) {
+          await new Promise((resolve) => setTimeout(resolve, TICK_MS));
+          continue;
+        }
         if (options.json === true) printJson(report);
-        else printLines(options.watch === true ? ['\x1b[H\x1b[2J', ...fleetLines(report)] : fleetLines(report));
+        else printLines(options.watch === true ? onScreen(fleetLines(report)) : fleetLines(report));
         if (options.watch !== true) return;
         await new Promise((resolve) => setTimeout(resolve, TICK_MS));
       }
     });
+}
+
+function parseSeconds(text: string): number {
+  const seconds = /^\d{1,6}$/.test(text) ? Number(text) : 0;
+  if (seconds > 0) return seconds;
+  throw new KashiError('usage', 'not a number of seconds', { where: '--wait', allowed: '1 to 999999', found: text });
+}
+
+/** Written over what is there, line by line, so that nothing flickers; what a longer table left below goes. */
+function onScreen(lines: readonly string[]): string[] {
+  return [`\x1b[H${lines.map((line) => `${line}\x1b[K`).join('\n')}\x1b[J`];
 }
 
 async function reportOf({ centre, log }: FleetSession): Promise<FleetReport> {
@@ -78,6 +101,7 @@ async function reportOf({ centre, log }: FleetSession): Promise<FleetReport> {
     at: new Date(nowMs).toISOString(),
     events: log.length,
     frozen: log.state.frozen,
+    measures: fleetMeasures(log.state, nowMs),
     edges,
     lead_times: await leadTimes(centre.store),
   };
@@ -108,16 +132,23 @@ function runCommand(): Command {
   return withFleetOptions(new Command('run').description('do what is due: copy, prove, commit, announce; and answer edges over HTTP'))
     .option('--listen <host:port>', 'where agents and registries reach it; port 0 takes any free one')
     .option('--once', 'until nothing more is due, then end')
+    .option('--follow', 'roll out what kashi model promote puts into production, without being told')
     .addHelpText(
       'after',
-      `\nEndpoints: POST /v1/edges/<edge> (signed polls and reports of agents), POST /v1/registries/<edge> (notifications, bearer token), GET /healthz.\nSeveral may run on one store. Traffic is plain HTTP and signed; put a TLS proxy in front of it on any network that is not yours.`,
+      `\nEndpoints: POST /v1/edges/<edge> (signed polls and reports of agents), POST /v1/registries/<edge> (notifications, bearer token), GET /metrics (Prometheus), GET /healthz.\nSeveral may run on one store. Traffic is plain HTTP and signed; put a TLS proxy in front of it on any network that is not yours.`,
     )
-    .action(async (options: FleetOptions & { listen?: string; once?: boolean }) => {
+    .action(async (options: RunOptions) => {
       process.exitCode = await runFleet(options);
     });
 }
 
-async function runFleet(options: FleetOptions & { listen?: string; once?: boolean }): Promise<number> {
+interface RunOptions extends FleetOptions {
+  readonly listen?: string;
+  readonly once?: boolean;
+  readonly follow?: boolean;
+}
+
+async function runFleet(options: RunOptions): Promise<number> {
   const session = await openFleetSession(options);
   const { centre, fleet, log } = session;
   const note = (line: string): void => void process.stderr.write(`${new Date(centre.clock.now()).toISOString()} ${line}\n`);
@@ -130,6 +161,16 @@ async function runFleet(options: FleetOptions & { listen?: string; once?: boolea
     },
     onEvent: (event) => note(eventText(event)),
   });
+  const follow = async (): Promise<void> => {
+    if (options.follow !== true) return;
+    try {
+      for (const event of await productionOrders(centre.store, log.state, fleet.file.rollout)) await coordinator.record(event);
+    } catch (error) {
+      // The next look may find it.
+      if (!(error instanceof TransientStoreError)) throw error;
+    }
+  };
+  await follow();
   if (options.once === true) {
     const events = await coordinator.settle();
     if (options.json === true) printJson({ events, faults });
@@ -141,10 +182,12 @@ async function runFleet(options: FleetOptions & { listen?: string; once?: boolea
   const listening = options.listen === undefined ? null : await listenHub(session, coordinator, presence.heard, options.listen);
   if (listening !== null) printLines([`Listening on port ${listening.port}. Stop with Ctrl-C.`]);
   const timer = setInterval(() => void presence.look(), TICK_MS);
+  const following = setInterval(() => void follow(), FOLLOW_MS);
   try {
     await coordinator.run(stop.signal, TICK_MS);
   } finally {
     clearInterval(timer);
+    clearInterval(following);
     await listening?.close();
   }
   return EXIT.ok;
@@ -168,11 +211,12 @@ function presenceOf({ centre, fleet, log }: FleetSession, coordinator: Coordinat
 }
 
 async function listenHub(
-  { centre, fleet }: FleetSession,
+  session: FleetSession,
   coordinator: Coordinator,
   heard: (edge: string, atMs: number) => Promise<void>,
   address: string,
 ): ReturnType<typeof listenHttp> {
+  const { centre, fleet } = session;
   const { host, port } = parseListen(address);
   if (!isLoopback(host) && fleet.file.edges.some(({ publicKey }) => publicKey === null))
     throw new KashiError('usage', 'an address that others can reach needs a public key for every edge', {
@@ -187,7 +231,19 @@ async function listenHub(
     record: (event) => coordinator.record(event),
     heard,
   });
-  return await listenHttp(hub, { ...DEFAULT_LISTEN, host, port });
+  return await listenHttp(withMetrics(session, hub), { ...DEFAULT_LISTEN, host, port });
+}
+
+/** Numbers only: names of services, edges and versions, no digest and no address. */
+function withMetrics({ centre, log }: FleetSession, hub: HttpService): HttpService {
+  const answer = (status: number, body: string) => ({ status, headers: { 'content-type': METRICS_CONTENT_TYPE }, body });
+  const accept = async () => {
+    const lines = metricsLines(fleetMeasures(log.state, centre.clock.now()), await recentTimes(centre.store));
+    return answer(200, `${lines.join('\n')}\n`);
+  };
+  return {
+    admit: (head) => (head.method === 'GET' && head.path === '/metrics' ? { maxBodyBytes: 0, refuse: answer, accept } : hub.admit(head)),
+  };
 }
 
 function eventText(event: FleetEvent): string {

@@ -35,7 +35,7 @@ export async function takeTurn(parts: TurnParts, events: readonly FleetEvent[]):
   };
   for (const event of membership(parts)) await tell(event);
   for (const event of events) await tell(event);
-  for (const order of await productionOrders(store, log.state, plan, clock.now())) await tell(order);
+  for (const order of await productionOrders(store, log.state, plan)) await tell(order);
   for (const event of await silence(parts)) await tell(event);
   recorded += await coordinator.settle();
   return { recorded, measures: fleetMeasures(log.state, clock.now()) };

@@ -8,10 +8,10 @@ import { deployedRelease } from './releases.ts';
 
 /**
  * Orders for promotions that are newer than the last run of their service: whoever ordered anything since, a rollback above all, is not
- * overruled. The id of an order is that of the promotion, so however often it is given, it is one. A version with several variants is left
+ * overruled. An order has the instant and the id of the promotion: the lead time begins there, and however often it is given, it is one. A version with several variants is left
  * to `kashi fleet promote --variant`. Shape: by model.
  */
-export async function productionOrders(store: ObjectStore, fleet: Fleet, plan: RolloutPlan, atMs: number): Promise<EventOf<'promoted'>[]> {
+export async function productionOrders(store: ObjectStore, fleet: Fleet, plan: RolloutPlan): Promise<EventOf<'promoted'>[]> {
   const orders: EventOf<'promoted'>[] = [];
   for (const model of await modelNames(store)) {
     const production = await productionOf(store, model);
@@ -20,6 +20,7 @@ export async function productionOrders(store: ObjectStore, fleet: Fleet, plan: R
     const [release] = admitted;
     if (release === undefined || admitted.length > 1) continue;
     const requestId = `production|${model}|${production.version}|${production.generation}`;
+    const atMs = production.promoted_at_ms;
     orders.push({ type: 'promoted', atMs, requestId, actor: 'model registry', release: deployedRelease(release), plan });
   }
   return orders;

@@ -1,5 +1,5 @@
 /** The stacks as a person deploys them, `cdk bootstrap` and `cdk deploy`, onto an emulator; and what a test does with them by the SDK. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
@@ -86,8 +86,20 @@ function clientOf({ endpoint }: Ministack) {
   return { endpoint, region: 'us-east-1', credentials: { accessKeyId: 'test', secretAccessKey: 'test' } };
 }
 
+export interface DeployOptions {
+  /** Folder of fleet.yaml. @default no distribution */
+  readonly fleet?: string;
+  /** @default DEPLOYED */
+  readonly stacks?: readonly string[];
+}
+
 /** Synthesises the stage for the centre in `centre`, bootstraps and deploys it. `folder` takes everything that is written. */
-export async function deploy(emulator: Ministack, centre: string, folder: string): Promise<Deployment> {
+export async function deploy(
+  emulator: Ministack,
+  centre: string,
+  folder: string,
+  { fleet, stacks = DEPLOYED }: DeployOptions = {},
+): Promise<Deployment> {
   const stage = join(folder, `${STAGE}.yaml`);
   const architecture = process.arch === 'arm64' ? 'arm64' : 'x64';
   // A short time-out, and two at a time: this machine has few cores.
@@ -95,6 +107,7 @@ export async function deploy(emulator: Ministack, centre: string, folder: string
     stage,
     `notify: [finance@example.com]\ncentre: ${centre}\narchitecture: ${architecture}\ningest: {timeout_s: 60, max_concurrency: 2}\nanalysts: {tenants: [ads]}\n`,
   );
+  if (fleet !== undefined) appendFileSync(stage, `distribution: {fleet: ${fleet}}\n`);
   const outdir = join(folder, 'cdk.out');
   const context = JSON.parse(readFileSync(join(ROOT, 'cdk.json'), 'utf8')) as { context: Record<string, unknown> };
   // With the caller's own rights: the emulator does not read those of the bootstrap roles as AWS does.
@@ -111,7 +124,7 @@ export async function deploy(emulator: Ministack, centre: string, folder: string
     });
   };
   await cdk('bootstrap', ENVIRONMENT);
-  await cdk('deploy', ...DEPLOYED.map((part) => `kashi-${STAGE}-${part}`), '--require-approval', 'never');
+  await cdk('deploy', ...stacks.map((part) => `kashi-${STAGE}-${part}`), '--require-approval', 'never');
   return new Deployment(emulator, await outputsOf(emulator));
 }
 
