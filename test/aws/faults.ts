@@ -69,7 +69,7 @@ export function faultTests(open: () => Deployed): void {
       const before = proxy.seen('PUT');
       await deployed.land(key, Buffer.concat([bytes, Buffer.from('\n\n')]));
       await until('the object is in', 60, async () => ((await isIn(key)) ? true : null));
-      assert.ok(proxy.seen('PUT') >= before + 5, 'three objects and two refusals');
+      assert.ok(proxy.seen('PUT') >= before + 3, 'two refusals, and what was put after them');
     });
 
     test('Lambda throttles: messages wait, none is lost', async () => {
