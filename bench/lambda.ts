@@ -50,7 +50,7 @@ function measureBundle(): void {
   }
 }
 
-/** A fresh process that loads the handler, less one that loads nothing: CPU milliseconds. */
+/** A fresh process that loads the handler, or a binary, less one that loads nothing: CPU milliseconds. */
 function measureStart(bundle: string): void {
   const cpuOf = (code: string): number => {
     const { stdout } = spawnSync(
@@ -66,6 +66,10 @@ function measureStart(bundle: string): void {
   };
   const median = (code: string): number => [1, 2, 3].map(() => cpuOf(code)).sort((a, b) => a - b)[1] ?? 0;
   const nothing = median('');
+  console.log(`  Node alone ${nothing.toFixed(0)} ms CPU`);
+  const engine = join(bundle, 'node_modules', '@duckdb', `node-bindings-linux-${process.arch}`, 'duckdb.node');
+  const binary = median(`import { createRequire } from 'node:module'; createRequire(import.meta.url)(${JSON.stringify(engine)})`);
+  console.log(`  ${'engine'.padEnd(10)} ${(binary - nothing).toFixed(0)} ms CPU to load`);
   for (const name of STARTED) {
     const loaded = median(`await import(${JSON.stringify(join(bundle, 'functions', 'handlers', `${name}.mjs`))})`);
     console.log(`  ${name.padEnd(10)} ${(loaded - nothing).toFixed(0)} ms CPU to load`);

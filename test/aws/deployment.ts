@@ -138,12 +138,15 @@ async function outputsOf(emulator: Ministack): Promise<Record<string, string>> {
   );
 }
 
-/** Asks until the answer is there. Errors: after `seconds`, saying what was waited for. */
+/** On a busy machine everything takes longer; a bound is there to end a suite that hangs, not to time it. */
+const PATIENCE = 4;
+
+/** Asks until the answer is there. Errors: after `seconds` on an idle machine, saying what was waited for. */
 export async function until<T>(what: string, seconds: number, look: () => Promise<T | null>): Promise<T> {
-  for (const end = Date.now() + seconds * 1000; ; await wait(1000)) {
+  for (const end = Date.now() + PATIENCE * seconds * 1000; ; await wait(1000)) {
     const found = await look();
     if (found !== null) return found;
-    if (Date.now() > end) throw new Error(`not within ${seconds} s: ${what}`);
+    if (Date.now() > end) throw new Error(`not within ${PATIENCE * seconds} s: ${what}`);
   }
 }
 

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { pythonPackages } from '../support/cache.ts';
 import { endWith } from '../support/end-with.ts';
@@ -40,9 +41,18 @@ async function packagesOrSkip(...requirements: readonly [string, ...string[]]): 
   try {
     return await pythonPackages(...requirements);
   } catch (error) {
-    console.log(`skipped: ${requirements[0]} cannot be had from PyPI: ${(error as Error).message.split('\n')[0]}`);
+    await test('everything here', { skip: whyMissing(requirements[0], error) });
+    // The reporter has not written it yet.
+    await wait(500);
     process.exit(0);
   }
+}
+
+/** In words for the reader of a skipped test. */
+export function whyMissing(requirement: string, error: unknown): string {
+  const { stderr = '', message } = error as Error & { readonly stderr?: string };
+  const said = stderr.split('\n').find((line) => line.startsWith('ERROR')) ?? message.split('\n')[0];
+  return `${requirement} cannot be had from PyPI: ${said}`;
 }
 
 async function start(folder: string, command: readonly string[], port: number): Promise<Emulator> {

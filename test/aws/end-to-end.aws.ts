@@ -23,6 +23,7 @@ import { glueCatalog } from '../../functions/adapters/catalog-glue.ts';
 import { announcement } from '../../functions/cloud/landed-message.ts';
 import { run } from '../support/cache.ts';
 import { type Deployment, deploy, landedFiles, STAGE, until } from './deployment.ts';
+import { whyMissing } from './emulator.ts';
 import { faultTests } from './faults.ts';
 import { killQuietly, type Ministack, ministackPackage, startMinistack } from './ministack.ts';
 
@@ -46,9 +47,8 @@ const GENERATE = [
 
 const reason = await ministackPackage().then(
   () => false as const,
-  (error: unknown) => `PyPI cannot be had, so there is no emulator: ${String(error).slice(0, 300)}`,
+  (error: unknown) => whyMissing('MiniStack', error),
 );
-if (reason !== false) console.log(`skipped: ${reason}`);
 
 describe('a deploy', { skip: reason }, () => {
   let folder: string;

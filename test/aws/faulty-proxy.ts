@@ -9,8 +9,8 @@ export interface FaultyProxy {
   readonly endpoint: string;
   /** The next requests of the method meet these faults, one each. */
   plan(method: string, ...faults: Fault[]): void;
-  /** From now on every request without a plan of its own meets this; null: none. */
-  always(fault: Fault | null): void;
+  /** From now on every request without a plan of its own, to a path that begins so, meets this; null: none. */
+  always(fault: Fault | null, path?: string): void;
   /** Requests of the method that came in. */
   seen(method: string): number;
   stop(): Promise<void>;
@@ -19,11 +19,11 @@ export interface FaultyProxy {
 export async function faultyProxy(target: string): Promise<FaultyProxy> {
   const plans = new Map<string, Fault[]>();
   const counts = new Map<string, number>();
-  let lasting: Fault | null = null;
+  let lasting: { readonly fault: Fault | null; readonly path: string } = { fault: null, path: '/' };
   const server = createServer(async (incoming, outgoing) => {
     const method = incoming.method ?? '';
     counts.set(method, (counts.get(method) ?? 0) + 1);
-    const fault = plans.get(method)?.shift() ?? lasting;
+    const fault = plans.get(method)?.shift() ?? (incoming.url?.startsWith(lasting.path) ? lasting.fault : null);
     const body: Buffer[] = [];
     for await (const chunk of incoming) body.push(chunk as Buffer);
     if (fault === 'dropBefore') return void incoming.socket.destroy();
@@ -42,8 +42,8 @@ export async function faultyProxy(target: string): Promise<FaultyProxy> {
   return {
     endpoint: `http://127.0.0.1:${address.port}`,
     plan: (method, ...faults) => plans.set(method, faults),
-    always: (fault) => {
-      lasting = fault;
+    always: (fault, path = '/') => {
+      lasting = { fault, path };
     },
     seen: (method) => counts.get(method) ?? 0,
     async stop() {

@@ -44,7 +44,8 @@ describe('alarms', () => {
         .join();
       return `${found?.Namespace} ${found?.MetricName} of ${of}: ${found?.Statistic} over ${found?.Period} s at ${found?.Threshold}`;
     };
-    assert.deepEqual(['objects-failed', 'queue-age', 'throttles', 'dead-letters', 'missing-objects'].map(rings), [
+    assert.deepEqual(['ingest-errors', 'objects-failed', 'queue-age', 'throttles', 'dead-letters', 'missing-objects'].map(rings), [
+      'AWS/Lambda Errors of FunctionName IngestFunction: Sum over 900 s at 3',
       'kashi ObjectsFailed of service prod: Sum over 900 s at 20',
       'AWS/SQS ApproximateAgeOfOldestMessage of QueueName Landed: Maximum over 300 s at 1800',
       'AWS/Lambda Throttles of FunctionName IngestFunction: Sum over 900 s at 50',

@@ -85,7 +85,7 @@ describe('the Glue database of a deploy', { skip: missing ?? false }, () => {
   test('every table and view says what the embedded engine says', async () => {
     const published = (await publishTables(centre, publishing)) as Published;
     assert.deepEqual(published.moved.includes('stored_token_usage') && published.moved.includes('bill_line'), true);
-    await sameEverywhere(published);
+    assert.ok((await sameEverywhere(published, () => true)) > 5000);
   });
 
   test('published again, nothing moves', async () => {
@@ -98,7 +98,9 @@ describe('the Glue database of a deploy', { skip: missing ?? false }, () => {
     const published = (await publishTables(centre, publishing)) as Published;
     assert.ok(published.moved.includes('raw_file'));
     assert.ok(!published.moved.includes('bill'), published.moved.join(', '));
-    await sameEverywhere(published);
+    // What did not move are the files of before; views read what did.
+    const views = tables.flatMap(({ Name = '', TableType }) => (TableType === 'VIRTUAL_VIEW' ? [Name] : []));
+    assert.ok((await sameEverywhere(published, (name) => views.includes(name) || published.moved.includes(name))) > 1000);
   });
 
   test('an analyst reads what a column means', async () => {
@@ -119,8 +121,8 @@ describe('the Glue database of a deploy', { skip: missing ?? false }, () => {
     };
   }
 
-  /** Columns and rows of each, but those that name files: these lie elsewhere here. */
-  async function sameEverywhere({ periods }: Published): Promise<void> {
+  /** Columns and rows of each that is `asked`, but those that name files: these lie elsewhere here. Returns how many rows. */
+  async function sameEverywhere({ periods }: Published, asked: (name: string) => boolean): Promise<number> {
     const snapshot = await newestSnapshot(centre.store);
     assert.ok(snapshot !== null);
     const months = periods.map((period) => periodOf(period, centre.config.timeZone));
@@ -128,14 +130,14 @@ describe('the Glue database of a deploy', { skip: missing ?? false }, () => {
     let rows = 0;
     try {
       for (const { Name = '', StorageDescriptor } of tables) {
-        if (Name.startsWith('stored_') || Name === 'raw_file') continue;
+        if (Name.startsWith('stored_') || Name === 'raw_file' || !asked(Name)) continue;
         const columns = StorageDescriptor?.Columns?.map((column) => column.Name).join(', ') ?? '';
         rows += await sameRows(session, Name, `select ${columns} from ${Name}`);
       }
     } finally {
       await session.warehouse.close();
     }
-    assert.ok(rows > 5000, `${rows} rows`);
+    return rows;
   }
 
   async function sameRows({ warehouse, models }: Session, name: string, sql: string): Promise<number> {
