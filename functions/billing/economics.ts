@@ -66,8 +66,23 @@ export interface Economics {
   readonly idle_serving_cost: string | null;
   /** Billed for an image that was not live there then. */
   readonly never_live: readonly Doubtful[];
-  /** Served by an image that was taken back: what could be credited. */
+  /** Served by an image that was taken back: what could be credited, or was. */
   readonly rolled_back: readonly Doubtful[];
+  /** Given back by orders of the price book; amounts are negative. */
+  readonly credited: readonly Doubtful[];
+  /** Spans of images that were taken back: orders (kind token_credit) that would give their tokens back, less those that stand. */
+  readonly credit_orders: readonly CreditOrder[];
+}
+
+/** As an entry of kind token_credit says it. */
+export interface CreditOrder {
+  readonly model: string;
+  readonly model_version: string;
+  readonly site: string;
+  readonly image_digest: string;
+  /** RFC 3339, UTC. */
+  readonly effective_from: string;
+  readonly effective_to: string;
 }
 
 const GIB = Rational.of(1024 ** 3);
@@ -105,6 +120,27 @@ export async function readEconomics(warehouse: Warehouse, transferPerGib: string
     idle_serving_cost: shares.idle,
     never_live: doubtful(income, 'never_live'),
     rolled_back: doubtful(income, 'rolled_back'),
+    credited: doubtful(income, 'credited'),
+    credit_orders: (await rows(OPEN_ORDERS)).map(orderOf),
+  };
+}
+
+/** Spans in which no order stands that takes all of them. */
+const OPEN_ORDERS = `
+  select spans.model, spans.model_version, spans.site_id, spans.image_digest, spans.live_ms, spans.until_ms
+  from ref_edge_rollout as spans
+  where spans.rolled_back and spans.live_ms is not null and not exists (
+    select 1 from ref_token_credit as orders
+    where orders.model = spans.model and orders.tenant_id = '' and (orders.site_id = '' or orders.site_id = spans.site_id)
+      and (orders.image_digest = '' or orders.image_digest = spans.image_digest) and orders.from_ms <= spans.live_ms and orders.to_ms >= spans.until_ms
+  )
+  order by spans.live_ms, spans.site_id, spans.model`;
+
+function orderOf(row: TextRecord): CreditOrder {
+  const instant = (name: string): string => new Date(Number(row[name])).toISOString();
+  return {
+    ...{ model: row['model'] ?? '', model_version: row['model_version'] ?? '', site: row['site_id'] ?? '' },
+    ...{ image_digest: row['image_digest'] ?? '', effective_from: instant('live_ms'), effective_to: instant('until_ms') },
   };
 }
 

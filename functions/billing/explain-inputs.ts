@@ -91,11 +91,17 @@ const TOKEN_INPUTS = `
   where segments.period = ? and attempts.tenant_id = ? and attempts.site_id = ? and attempts.model = ? and coalesce(attempts.image_digest, '') = ?
     and matches.meter = ? and matches.price_id = ? and matches.band = ?
     and case matches.meter when 'input_uncached' then attempts.input_uncached_tokens when 'input_cache_read' then attempts.input_cache_read_tokens
-      when 'input_cache_write' then attempts.input_cache_write_tokens else attempts.output_tokens end > 0`;
+      when 'input_cache_write' then attempts.input_cache_write_tokens else attempts.output_tokens end > 0
+    and (? = '' or exists (select 1 from ref_token_credit as orders where orders.rule_id = ? and attempts.event_at_ms >= orders.from_ms and attempts.event_at_ms < orders.to_ms))`;
 
-/** The requests of a token line: all of its price, because tiers and allowances split the sum, not the requests. */
+/** The requests of a token line: all of its price, because tiers and allowances split the sum, not the requests. Of a credit those that it gives back. */
 export async function tokenInputs(warehouse: Warehouse, line: TextRecord): Promise<Inputs> {
-  const parameters = texts(line, ['period', 'tenant_id', 'site_id', 'product', 'image_digest', 'meter', 'price_id', 'band']);
+  const rule = line['rule_id'] ?? '';
+  const parameters = [
+    ...texts(line, ['period', 'tenant_id', 'site_id', 'product', 'image_digest', 'meter', 'price_id', 'band']),
+    rule,
+    rule,
+  ];
   const rows = records(
     await warehouse.query(
       `select attempts.native_id, attempts.event_at_ms, attempts.input_uncached_tokens, attempts.input_cache_read_tokens, attempts.input_cache_write_tokens,

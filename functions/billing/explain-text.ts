@@ -37,7 +37,7 @@ function subject(line: TextRecord, words: Wording): string {
   const text = (name: string): string => line[name] ?? '';
   const head = words.explain.line(text('line_id'), words.kind[text('kind') as LineKind] ?? text('kind'), text('tenant_id'), text('period'));
   const what =
-    line['kind'] === 'tokens'
+    line['meter'] !== 'gpu_hours'
       ? words.explain.tokenSubject(`${text('product')} ${words.meter[text('meter')] ?? text('meter')}`, text('site_id'))
       : words.explain.gpuSubject(text('sku'), text('workload_id'), text('site_id'));
   const band = text('band') === '' ? '' : ` [${words.band[text('band')] ?? text('band')}]`;
@@ -50,7 +50,7 @@ export function formulaLines({ line, quantity }: Pick<Explanation, 'line' | 'qua
   const { explain } = words;
   const counted =
     quantity.amount === null
-      ? explain.creditQuantity(quantity.total)
+      ? (line['meter'] === 'gpu_hours' ? explain.creditQuantity : explain.tokenCreditQuantity)(quantity.total)
       : line['kind'] === 'tokens'
         ? explain.tokenQuantity(grouped(quantity.amount), quantity.total)
         : explain.gpuQuantity(grouped(quantity.amount), quantity.total);
@@ -136,6 +136,16 @@ function evidenceLines(evidence: TextRecord, { explain }: Wording): string[] {
 function creditLines({ credit }: Explanation, words: Wording, at: InstantText): string[] {
   if (credit === null) return [];
   const { rule, faults } = credit;
+  if (rule['model'] !== undefined)
+    return [
+      words.explain.tokenCredit(
+        rule['rule_id'] ?? '',
+        rule['approved_by'] ?? '',
+        at(rule['from_ms']),
+        at(rule['to_ms']),
+        rule['reason'] ?? '',
+      ),
+    ];
   const fault = (row: TextRecord): string => {
     const name = words.fault[row['fault'] ?? ''] ?? row['fault'] ?? '';
     return row['xid'] === null || row['xid'] === undefined ? name : `${name} ${row['xid']}`;

@@ -32,7 +32,7 @@ export interface Explanation {
   readonly evidence: TextRecord | null;
   /** Exemptions that hold for the workload; with one of them no factor is charged. */
   readonly exemptions: readonly TextRecord[];
-  /** Credit lines: the rule, and the faults that it credits. */
+  /** Credit lines: the rule, and the faults that it credits; of tokens the order. */
   readonly credit: { readonly rule: TextRecord; readonly faults: readonly TextRecord[] } | null;
   /** Gang waits: members, when they were bound, when they ran. */
   readonly gang: readonly TextRecord[];
@@ -67,7 +67,7 @@ export async function explainLine(warehouse: Warehouse, lineId: string): Promise
     [line['price_id'] ?? null, line['product'] ?? null, line['meter'] ?? null],
   );
   const [policy = null] = await all('select * from ref_adjustment where policy_id = ?', [line['policy_id'] ?? null]);
-  const isTokens = line['kind'] === 'tokens';
+  const isTokens = line['meter'] !== 'gpu_hours';
   const about = [line['period'] ?? null, line['site_id'] ?? null, line['workload_id'] ?? null];
   const [evidence = null] = isTokens
     ? []
@@ -114,18 +114,16 @@ async function quantityOf(warehouse: Warehouse, line: TextRecord): Promise<Expla
   const sums =
     line['kind'] === 'credit'
       ? await warehouse.query(
-          `select cast(null as bigint) as amount, sum(quantity) as total from rtd_credit
-           where period = ? and tenant_id = ? and site_id = ? and workload_id = ? and product = ? and price_id = ? and band = ? and rule_id = ?`,
-          [
-            text('period'),
-            text('tenant_id'),
-            text('site_id'),
-            text('workload_id'),
-            text('product'),
-            text('price_id'),
-            text('band'),
-            text('rule_id'),
-          ],
+          `select cast(null as bigint) as amount, sum(quantity) as total from (
+             select period, tenant_id, site_id, workload_id, product, 'gpu_hours' as meter, '' as image_digest, price_id, band, rule_id, quantity from rtd_credit
+             union all
+             select period, tenant_id, site_id, '', product, meter, image_digest, price_id, band, rule_id, quantity from rtd_token_credit
+           ) as credits
+           where period = ? and tenant_id = ? and site_id = ? and workload_id = ? and product = ? and meter = ? and image_digest = ?
+             and price_id = ? and band = ? and rule_id = ?`,
+          (
+            ['period', 'tenant_id', 'site_id', 'workload_id', 'product', 'meter', 'image_digest', 'price_id', 'band', 'rule_id'] as const
+          ).map(text),
         )
       : await warehouse.query(
           `select cast(sum(amount) as bigint) as amount, sum(quantity) as total from rtd_quantity
@@ -153,7 +151,9 @@ async function quantityOf(warehouse: Warehouse, line: TextRecord): Promise<Expla
 }
 
 async function creditOf(warehouse: Warehouse, line: TextRecord): Promise<Explanation['credit']> {
-  const rule = first(await warehouse.query('select * from ref_credit_rule where rule_id = ? limit 1', [line['rule_id'] ?? null])) ?? {};
+  const table = line['meter'] === 'gpu_hours' ? 'ref_credit_rule' : 'ref_token_credit';
+  const rule = first(await warehouse.query(`select * from ${table} where rule_id = ? limit 1`, [line['rule_id'] ?? null])) ?? {};
+  if (line['meter'] !== 'gpu_hours') return { rule, faults: [] };
   const faults = await warehouse.query(
     `select allocations.native_id, faults.fault, faults.xid, faults.fault_ms, faults.credited_ms, allocations.node, allocations.state
      from rtd_fault as faults

@@ -109,7 +109,31 @@ export function economicsLines(report: EconomicsReport): string[] {
     `Versions above ${money(earned.reduce((sum, text) => sum.add(Rational.of(text)), Rational.of(0)).toFixed(2))}, lines without tokens ${money(without_tokens)}, all bills ${money(bill_total)}; every income less the bills: ${money(difference)}.`,
     ...(report.idle_serving_cost === '0.00' ? [] : [`Serving accelerators that sold no tokens cost ${money(report.idle_serving_cost)}.`]),
     ...doubtfulLines('Billed for an image that was not live there then', report.never_live, currency),
-    ...doubtfulLines('Served by an image that was taken back; could be credited', report.rolled_back, currency),
+    ...doubtfulLines('Served by an image that was taken back', report.rolled_back, currency),
+    ...doubtfulLines('Given back by orders of the price book', report.credited, currency),
+    ...orderLines(report),
+  ];
+}
+
+/** Entries to paste, so that giving back is a decision with a name and a reason. */
+function orderLines({ credit_orders: orders }: EconomicsReport): string[] {
+  if (orders.length === 0) return [];
+  const entry = ({
+    model,
+    model_version,
+    site,
+    image_digest,
+    effective_from,
+    effective_to,
+  }: EconomicsReport['credit_orders'][number]): string =>
+    `  - {id: ${JSON.stringify(`${model}-${model_version}-${site}`)}, model: ${JSON.stringify(model)}, site: ${JSON.stringify(site)}, image_digest: "${image_digest}", effective_from: "${effective_from}", effective_to: "${effective_to}", note: "<why>", approved_by: "<who>"}`;
+  return [
+    '',
+    'To give it back, put orders into the price book; a closed month wants kashi correct <month> --by … --reason … too:',
+    '',
+    'kind: token_credit',
+    'entries:',
+    ...orders.map(entry),
   ];
 }
 

@@ -114,7 +114,7 @@ function readBook(centre: Centre, file: string): { book: PriceBook; named: Named
 /** A policy file is about adjustments only: anything else in it would be silently without effect. */
 function requirePolicy(book: PriceBook): void {
   const others = book.gpuPrices.length + book.tokenPrices.length + book.allowances.length + book.tokenPolicies.length + book.tariffs.length;
-  if (book.adjustments.length > 0 && others + book.creditRules.length === 0) return;
+  if (book.adjustments.length > 0 && others + book.creditRules.length + book.tokenCredits.length === 0) return;
   throw new KashiError('price_book_invalid', 'a policy file holds adjustments and nothing else', {
     where: book.fileName,
     allowed: 'documents of kind adjustment',

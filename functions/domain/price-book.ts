@@ -15,9 +15,13 @@ import {
   type CreditRule,
   type CreditRuleTerms,
   type RawCreditRule,
+  type RawTokenCredit,
   type RawTokenPolicy,
   readCreditRules,
+  readTokenCredit,
   readTokenPolicy,
+  type TokenCredit,
+  type TokenCreditTerms,
   type TokenPolicy,
   type TokenPolicyTerms,
 } from './price-rules.ts';
@@ -53,6 +57,7 @@ export interface PriceBook {
   readonly tokenPolicies: readonly TokenPolicy[];
   readonly tariffs: readonly Tariff[];
   readonly creditRules: readonly CreditRule[];
+  readonly tokenCredits: readonly TokenCredit[];
   readonly assetPools: readonly AssetPool[];
   readonly releases: readonly Release[];
   readonly budgets: readonly Budget[];
@@ -74,6 +79,7 @@ const KINDS = [
   'token_policy',
   'tariff',
   'credit_rule',
+  'token_credit',
   'asset_pool',
   'release',
   'budget',
@@ -172,6 +178,7 @@ function readEntries(
     tokenPolicies: settle(reading, read<RawTokenPolicy, TokenPolicyTerms>('token_policy', readTokenPolicy)),
     tariffs: settle(reading, tariffs),
     creditRules: settle(reading, read<RawCreditRule, CreditRuleTerms>('credit_rule', readCreditRules)),
+    tokenCredits: settle(reading, read<RawTokenCredit, TokenCreditTerms>('token_credit', readTokenCredit)),
     assetPools: settle(reading, read<RawAssetPool, AssetPoolTerms>('asset_pool', readAssetPool)),
     releases: settle(reading, releases),
     budgets: settle(reading, read<RawBudget, BudgetTerms>('budget', readBudget)),

@@ -34,6 +34,23 @@ export interface CreditRuleTerms extends Provenance {
 }
 export type CreditRule = CreditRuleTerms & Entry;
 
+/** Tokens that are given back: of a model, in a span, at a site and by an image where these are named. */
+export interface TokenCreditTerms extends Provenance {
+  readonly model: string;
+  /** Empty: any, as in siteId and tenantId. */
+  readonly imageDigest: string;
+  readonly siteId: string;
+  readonly tenantId: string;
+}
+export type TokenCredit = TokenCreditTerms & Entry;
+
+export interface RawTokenCredit extends RawEntry {
+  readonly model: string;
+  readonly image_digest?: string;
+  readonly site?: string;
+  readonly tenant?: string;
+}
+
 export interface RawTokenPolicy extends RawEntry {
   readonly charged: readonly Exclude<TokenStatus, 'not_billable'>[];
 }
@@ -75,4 +92,15 @@ export function readCreditRules(reading: Reading, place: Place, raw: RawCreditRu
     rules.push(dated);
   }
   return rules;
+}
+
+/** An order to give tokens back. Each stands for itself: two may overlap, and never give back more than was charged. Faults: an unknown model. */
+export function readTokenCredit(reading: Reading, place: Place, raw: RawTokenCredit): Dated<TokenCreditTerms> | null {
+  if (reading.models !== null && !reading.models.has(raw.model))
+    reading.faults.add(below(place, 'model'), 'unknown model', [...reading.models].join(', '), raw.model);
+  const terms: TokenCreditTerms = {
+    ...provenanceOf(raw),
+    ...{ model: raw.model, imageDigest: raw.image_digest ?? '', siteId: raw.site ?? '', tenantId: raw.tenant ?? '' },
+  };
+  return datedEntry(reading, place, raw, [raw.id], raw.id, terms);
 }

@@ -161,6 +161,16 @@ export const REFERENCE = {
     { name: 'approved_by', type: 'VARCHAR', meaning: 'who approved it' },
     ...FROM_TO,
   ]),
+  ref_token_credit: table('ref_token_credit', 'one order that tokens be given back', [
+    { name: 'rule_id', type: 'VARCHAR', meaning: 'id in the price book' },
+    { name: 'model', type: 'VARCHAR', meaning: 'model that is priced' },
+    { name: 'image_digest', type: 'VARCHAR', meaning: 'image that served, empty for any' },
+    { name: 'site_id', type: 'VARCHAR', meaning: 'site, empty for all' },
+    { name: 'tenant_id', type: 'VARCHAR', meaning: 'tenant, empty for everybody' },
+    { name: 'reason', type: 'VARCHAR', meaning: 'why' },
+    { name: 'approved_by', type: 'VARCHAR', meaning: 'who ordered it' },
+    ...FROM_TO,
+  ]),
   ref_pool_cost: table('ref_pool_cost', 'cost of one pool in one period', [
     { name: 'period', type: 'VARCHAR', meaning: 'yyyy-mm' },
     { name: 'pool_id', type: 'VARCHAR', meaning: 'id in the price book' },

@@ -61,6 +61,7 @@ export interface ExplainWording {
   readonly gpuQuantity: (gpuMs: string, hours: string) => string;
   readonly tokenQuantity: (tokens: string, millions: string) => string;
   readonly creditQuantity: (hours: string) => string;
+  readonly tokenCreditQuantity: (millions: string) => string;
   readonly partOfQuantity: (part: string, total: string, where: string) => string;
   readonly allowance: string;
   readonly tier: (no: string, mode: string, from: string, to: string | null) => string;
@@ -84,6 +85,7 @@ export interface ExplainWording {
   readonly decided: (decision: string, factor: string, charged: string | null) => string;
   readonly exempt: (kind: string, value: string, until: string | null) => string;
   readonly creditRule: (id: string, fault: string, hours: string, approver: string) => string;
+  readonly tokenCredit: (id: string, approver: string, from: string, to: string, reason: string) => string;
   readonly faultHit: (id: string, fault: string, at: string, node: string) => string;
   readonly gangMember: (id: string, count: string, bound: string, running: string, waited: string) => string;
   readonly gangRule: (gang: string) => string;
@@ -185,6 +187,7 @@ const EN: Wording = {
     gpuQuantity: (gpuMs, hours) => `${gpuMs} accelerator-ms ÷ 3,600,000 = ${hours} GPU-hours, half up to 0.000001, once`,
     tokenQuantity: (tokens, millions) => `${tokens} tokens ÷ 1,000,000 = ${millions} million, exact`,
     creditQuantity: (hours) => `${hours} GPU-hours given back`,
+    tokenCreditQuantity: (millions) => `${millions} million tokens given back`,
     partOfQuantity: (part, total, where) => `${part} of ${total} is on this line: ${where}`,
     allowance: 'inside the free allowance',
     tier: (no, mode, from, to) => `tier ${no} of a ${mode} price, ${to === null ? `from ${from} on` : `from ${from} to ${to}`}`,
@@ -210,6 +213,8 @@ const EN: Wording = {
     exempt: (kind, value, until) => `Exemption: ${kind} ${value}${until === null ? '' : ` until ${until}`}`,
     creditRule: (id, fault, hours, approver) =>
       `Credit rule ${id}, approved by ${approver}: ${fault}; at most ${hours} h before it are given back, at the price and factor they were charged`,
+    tokenCredit: (id, approver, from, to, reason) =>
+      `Order ${id} by ${approver}: tokens from ${from} to ${to} are given back at the price they were charged: ${reason}`,
     faultHit: (id, fault, at, node) => `${fault} at ${at}: ${id}${node === '' ? '' : ` on ${node}`}`,
     gangMember: (id, count, bound, running, waited) =>
       `${id}: ${count} ${count === '1' ? 'accelerator' : 'accelerators'} bound at ${bound}, running at ${running}, waited ${waited} accelerator-ms`,
@@ -312,6 +317,7 @@ const ZH: Wording = {
     gpuQuantity: (gpuMs, hours) => `${gpuMs} 卡·毫秒 ÷ 3,600,000 = ${hours} 卡时，四舍五入到 0.000001，仅一次`,
     tokenQuantity: (tokens, millions) => `${tokens} Token ÷ 1,000,000 = ${millions} 百万 Token，精确`,
     creditQuantity: (hours) => `返还 ${hours} 卡时`,
+    tokenCreditQuantity: (millions) => `返还 ${millions} 百万 Token`,
     partOfQuantity: (part, total, where) => `${total} 中的 ${part} 记在本行：${where}`,
     allowance: '免费额度内',
     tier: (no, mode, from, to) => `${mode}第 ${no} 档，${to === null ? `${from} 以上` : `${from} 至 ${to}`}`,
@@ -336,6 +342,7 @@ const ZH: Wording = {
     exempt: (kind, value, until) => `豁免：${kind} ${value}${until === null ? '' : `，至 ${until}`}`,
     creditRule: (id, fault, hours, approver) =>
       `返还规则 ${id}，批准人 ${approver}：${fault}；返还故障前至多 ${hours} 小时，按原单价与系数`,
+    tokenCredit: (id, approver, from, to, reason) => `返还指令 ${id}，批准人 ${approver}：${from} 至 ${to} 的 Token 按原价返还：${reason}`,
     faultHit: (id, fault, at, node) => `${at} ${fault}：${id}${node === '' ? '' : `，节点 ${node}`}`,
     gangMember: (id, count, bound, running, waited) => `${id}：${count} 卡，${bound} 绑定，${running} 运行，等待 ${waited} 卡·毫秒`,
     gangRule: (gang) => `组 ${gang}：成员自绑定起占卡；全部运行之前为等待`,

@@ -56,11 +56,12 @@ async function tokenLayers(tools: RollupTools, snapshot: Snapshot, files: readon
 
 /** Instants inside an hour at which something changes: they are where an hour is cut. */
 function edgesInHours(reference: ReferenceRows): number[] {
-  const { ref_segment, ref_tenant_key, ref_edge_rollout, ref_setting } = reference;
+  const { ref_segment, ref_tenant_key, ref_edge_rollout, ref_token_credit, ref_setting } = reference;
   const all = [
     ...ref_segment.flatMap((row) => [row['start_ms'], row['end_ms']]),
     ...ref_tenant_key.flatMap((row) => [row['from_ms'], row['to_ms']]),
     ...ref_edge_rollout.flatMap((row) => [row['live_ms'], row['until_ms']]),
+    ...ref_token_credit.flatMap((row) => [row['from_ms'], row['to_ms']]),
     ...ref_setting.map((row) => row['correct_from_ms']),
   ];
   const instants = all.filter((value) => value !== null && value !== undefined).map(Number);

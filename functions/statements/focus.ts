@@ -4,6 +4,7 @@ import { tableSql } from '../close/closed-tables.ts';
 import { periodOf } from '../domain/period.ts';
 import type { QueryResult } from '../ports.ts';
 import type { StatementSource } from './statement.ts';
+import { isTokenLine } from './summary.ts';
 
 export const FOCUS_VERSIONS = ['1.2', '1.4'] as const;
 export type FocusVersion = (typeof FOCUS_VERSIONS)[number];
@@ -79,7 +80,7 @@ type Cells = Readonly<Record<string, string | number | null | undefined>>;
 function docLine(source: StatementSource, tenantId: string, line: BillLine): Cells {
   const { centre, period, timeZone, startMs, endMs, currency, closed, names } = source;
   const charge = line.charge_period === undefined ? { startMs, endMs } : periodOf(line.charge_period, timeZone);
-  const isToken = (line.corrects_kind ?? line.kind) === 'tokens';
+  const isToken = isTokenLine(line);
   return {
     ...line,
     sku: asciiText(line.sku),

@@ -3,6 +3,7 @@ import type { BillLine } from '../billing/bill-document.ts';
 import { groupedDecimal, Rational, trimDecimal } from '../domain/money.ts';
 import { type Language, type Wording, wordingOf } from '../domain/wording.ts';
 import { type StatementWording, statementWordingOf } from '../domain/wording-statement.ts';
+import { isTokenLine } from './summary.ts';
 
 export interface Words {
   readonly base: Wording;
@@ -54,7 +55,7 @@ export function priceText(price: string): string {
 
 /** The meter of a token line's SKU (model:meter), in words; a model may have a colon of its own. */
 function itemText(line: BillLine, { base }: Words): string {
-  if ((line.corrects_kind ?? line.kind) !== 'tokens') return line.sku;
+  if (!isTokenLine(line)) return line.sku;
   const colon = line.sku.lastIndexOf(':');
   const meter = line.sku.slice(colon + 1);
   return `${line.sku.slice(0, colon)} · ${base.meter[meter] ?? meter}`;

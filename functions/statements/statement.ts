@@ -24,7 +24,7 @@ export interface StatementSource {
   readonly unrated: readonly UnratedLine[];
   readonly lines: LineEquation;
   /** Prices, policies and rules that were in force, with who approved them. */
-  readonly reference: Pick<ReferenceRows, 'ref_price' | 'ref_adjustment' | 'ref_credit_rule'>;
+  readonly reference: Pick<ReferenceRows, 'ref_price' | 'ref_adjustment' | 'ref_credit_rule' | 'ref_token_credit'>;
   /** Tenant id → name for people. */
   readonly names: ReadonlyMap<string, string>;
   readonly hours: readonly SourceHours[];
@@ -146,6 +146,6 @@ function approvalsOf(reference: StatementSource['reference'], lines: readonly Bi
   return [
     ...of('price', used('price_id'), reference.ref_price, 'price_id'),
     ...of('policy', used('policy_id'), reference.ref_adjustment, 'policy_id'),
-    ...of('credit_rule', used('rule_id'), reference.ref_credit_rule, 'rule_id'),
+    ...of('credit_rule', used('rule_id'), [...reference.ref_credit_rule, ...(reference.ref_token_credit ?? [])], 'rule_id'),
   ];
 }

@@ -59,5 +59,10 @@ export function sharesBy(lines: readonly BillLine[], keyOf: (line: BillLine) => 
 
 /** The product of a line: accelerator model, or model without the meter. */
 export function productOf(line: BillLine): string {
-  return (line.corrects_kind ?? line.kind) === 'tokens' ? line.sku.slice(0, line.sku.lastIndexOf(':')) : line.sku;
+  return isTokenLine(line) ? line.sku.slice(0, line.sku.lastIndexOf(':')) : line.sku;
+}
+
+/** Tokens, also those that are given back or corrected. */
+export function isTokenLine({ unit }: Pick<BillLine, 'unit'>): boolean {
+  return unit === '1000000 Tokens';
 }

@@ -42,7 +42,8 @@ billed as (
     sum(amount) as charged_amount,
     count(*) as lines
   from bill_line
-  where kind in ('gpu_hours', 'gang_wait', 'credit')
+  where meter = 'gpu_hours'
+    and kind in ('gpu_hours', 'gang_wait', 'credit')
   group by period, site_id, product
 ),
 unrated as (

@@ -1,7 +1,7 @@
 -- What every charge line earned, token income by the image that served it: named by the gateway, or known from what was live at the site.
 -- Grain: one period, tenant, site, model, image digest, basis and standing
 -- Key: period, tenant_id, site_id, model, image_digest, basis, standing
--- Inputs: bill_line, fct_token_hour, ref_period, ref_site, ref_token_policy, ref_edge_rollout
+-- Inputs: bill_line, fct_token_hour, ref_period, ref_site, ref_token_policy, ref_token_credit, ref_edge_rollout
 -- Columns:
 --   period varchar: yyyy-mm
 --   tenant_id varchar: who is billed
@@ -9,9 +9,9 @@
 --   model varchar: model that is priced; empty where no tokens are charged
 --   image_digest varchar: image that served; empty when nothing tells
 --   model_version varchar: version in that image; empty when the fleet does not know it
---   basis varchar: reported (the record names the image), live (it was live at the site then), none (nothing tells), other (no tokens)
---   standing varchar: live, rolled_back (it was, and was taken back), never_live (not live there then), unknown (the fleet does not know the model at the site)
---   million_tokens decimal(38,6) [millions of tokens]: charged
+--   basis varchar: reported (the record names the image), live (it was live at the site then), none (nothing tells), credit (given back), other (no tokens)
+--   standing varchar: live, rolled_back (it was, and was taken back), never_live (not live there then), credited (given back by an order), unknown (the fleet does not know the model at the site)
+--   million_tokens decimal(38,6) [millions of tokens]: charged; 0 where they are given back, as they were served all the same
 --   amount decimal(38,2): what the tenant pays
 -- Rules: a line whose requests were served by several images is split by their tokens, to the cent; the largest part takes what rounding leaves.
 -- Source: DISTRIBUTION 5
@@ -152,10 +152,10 @@ earned as (
     lines.period,
     lines.tenant_id,
     lines.site_id,
-    case when lines.kind = 'tokens' then lines.product else '' end as model,
-    case when lines.kind = 'tokens' then lines.image_digest else '' end as image_digest,
-    case when lines.kind = 'tokens' then 'none' else 'other' end as basis,
-    'unknown' as standing,
+    case when lines.kind in ('tokens', 'credit') and lines.meter <> 'gpu_hours' then lines.product else '' end as model,
+    case when lines.kind in ('tokens', 'credit') and lines.meter <> 'gpu_hours' then coalesce(nullif(lines.image_digest, ''), orders.image_digest, '') else '' end as image_digest,
+    case when lines.kind = 'tokens' then 'none' when orders.rule_id is not null then 'credit' else 'other' end as basis,
+    case when orders.rule_id is not null then 'credited' else 'unknown' end as standing,
     case when lines.kind = 'tokens' then cast(lines.quantity as decimal(38, 6)) else cast(0 as decimal(38, 6)) end as million_tokens,
     cast(lines.amount as decimal(38, 2)) as amount
   from bill_line as lines
@@ -163,6 +163,9 @@ earned as (
     on parts.period = lines.period
     and parts.line_id = lines.line_id
     and parts.place = 1
+  left join ref_token_credit as orders
+    on orders.rule_id = lines.rule_id
+    and lines.meter <> 'gpu_hours'
   where parts.line_id is null
 )
 select

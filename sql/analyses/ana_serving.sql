@@ -21,10 +21,11 @@ earned as (
     lines.site_id,
     lines.product as model,
     lines.image_digest,
-    cast(sum(lines.quantity) as decimal(38, 6)) as million_tokens,
+    cast(sum(case when lines.kind = 'tokens' then lines.quantity else cast(0 as decimal(20, 6)) end) as decimal(38, 6)) as million_tokens,
     cast(sum(lines.amount) as decimal(38, 2)) as income
   from bill_line as lines
-  where lines.kind = 'tokens'
+  where lines.meter <> 'gpu_hours'
+    and lines.kind in ('tokens', 'credit')
   group by lines.period, lines.site_id, lines.product, lines.image_digest
 ),
 named_income as (

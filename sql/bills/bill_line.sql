@@ -17,7 +17,7 @@
 --   price_id varchar: price
 --   tier_no bigint: tier of the price; −1 for the free allowance
 --   policy_id varchar: adjustment policy; null for tokens
---   rule_id varchar: credit rule; null for charges
+--   rule_id varchar: credit rule, or order to give tokens back; null for charges
 --   quantity decimal(20,6): in unit
 --   unit varchar: GPU-Hours or 1000000 Tokens
 --   list_unit_price decimal(18,10): price per unit before the factor; negative for a credit
@@ -46,7 +46,7 @@ charges as (
   from rtd_tier as tiers
   union all
   select
-    credits.period, 'credit' as kind, credits.tenant_id, credits.site_id, credits.workload_id, credits.product, 'gpu_hours' as meter, '' as image_digest,
+    credits.period, 'credit' as kind, credits.tenant_id, credits.site_id, credits.workload_id, credits.product, credits.meter, credits.image_digest,
     credits.price_id, credits.band, credits.tier_no, credits.policy_id, credits.rule_id,
     credits.quantity, cast(-credits.list_unit_price as decimal(18, 10)) as list_unit_price, credits.records
   from rtd_credit_tier as credits
@@ -116,7 +116,7 @@ select
   )))), 1, 16) as line_id,
   priced.kind,
   priced.site_id,
-  case when priced.kind = 'tokens' then priced.product || ':' || priced.meter else priced.product end as sku,
+  case when priced.meter = 'gpu_hours' then priced.product else priced.product || ':' || priced.meter end as sku,
   priced.product,
   priced.meter,
   priced.workload_id,
@@ -127,7 +127,7 @@ select
   priced.policy_id,
   priced.rule_id,
   priced.quantity,
-  case when priced.kind = 'tokens' then '1000000 Tokens' else 'GPU-Hours' end as unit,
+  case when priced.meter = 'gpu_hours' then 'GPU-Hours' else '1000000 Tokens' end as unit,
   priced.list_unit_price,
   priced.factor,
   priced.unit_price,

@@ -1,7 +1,7 @@
 -- Requests of an hour that rating cannot tell apart, added up: what is kept of them between two bills.
 -- Grain: one object, span inside one UTC hour, source, payer, site, model, image, status and kind of usage
 -- Key: object_id, span_ms, source, tenant_key, site_id, model, image_digest, status, usage_source
--- Inputs: stg_token_usage, ref_segment, ref_tenant_key, ref_edge_rollout, ref_setting
+-- Inputs: stg_token_usage, ref_segment, ref_tenant_key, ref_edge_rollout, ref_token_credit, ref_setting
 -- Columns:
 --   object_id varchar: landed object
 --   span_ms bigint [epoch ms UTC]: start of the hour, or of the span after the last edge in it
@@ -23,7 +23,7 @@
 --   input_cache_read_requests bigint: requests with such tokens
 --   input_cache_write_requests bigint: requests with such tokens
 --   output_requests bigint: requests with such tokens
--- Rules: no price and no tenant is in it, only their edges: an instant inside an hour at which a price, a tenant map, a rollout or a month changes begins a new span, so that whatever holds at its start holds throughout.
+-- Rules: no price and no tenant is in it, only their edges: an instant inside an hour at which a price, a tenant map, a rollout, an order or a month changes begins a new span, so that whatever holds at its start holds throughout.
 -- Source: SPEC 2, 7
 with
 edges as (
@@ -38,6 +38,10 @@ edges as (
   select live_ms as edge_ms from ref_edge_rollout where live_ms is not null
   union
   select until_ms as edge_ms from ref_edge_rollout where until_ms is not null
+  union
+  select from_ms as edge_ms from ref_token_credit
+  union
+  select to_ms as edge_ms from ref_token_credit
   union
   select correct_from_ms as edge_ms from ref_setting where correct_from_ms is not null
 ),

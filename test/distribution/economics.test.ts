@@ -6,6 +6,8 @@
  * by tokens 25 and 6 of 31 M: 38.71 and 9.29. Moved: 2 GiB for v1, 1 GiB for v2, at 0.50.
  */
 import assert from 'node:assert/strict';
+import { appendFileSync, cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { economics, economicsExitCode } from '../../functions/cli/economics.ts';
@@ -15,6 +17,11 @@ import { type TestCentre, testCentre } from '../support/centre.ts';
 import { Story } from './fleet-cases.ts';
 
 const GIB = 1024 ** 3;
+/** Of v2 until the rollback. */
+const ORDER = {
+  ...{ model: 'chat', model_version: 'v2', site: 'edge-1', image_digest: `sha256:${Buffer.from('v2').toString('hex').padEnd(64, '0')}` },
+  ...{ effective_from: '2025-10-10T16:00:00.000Z', effective_to: '2025-10-20T16:00:00.000Z' },
+};
 
 function fleetOfOctober(): Story {
   const story = new Story(['edge-1']);
@@ -37,6 +44,22 @@ function fleetOfOctober(): Story {
   story.rollback();
   live('v1', 0, '2025-10-21T00:00:00+08:00');
   return story;
+}
+
+/** The centre of these tests, with more documents in its price book. */
+async function centreWith(fleet: Story, documents: string): Promise<TestCentre> {
+  const folder = mkdtempSync(join(tmpdir(), 'kashi-credit-'));
+  try {
+    cpSync(join(import.meta.dirname, 'versions-share-a-month'), folder, { recursive: true });
+    appendFileSync(join(folder, 'price-book.yaml'), documents);
+    const centre = testCentre(folder);
+    const log = await FleetLog.open(centre.centre.store);
+    for (const event of fleet.events) await log.record(event);
+    await centre.ingest();
+    return centre;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 describe('economics of model versions', () => {
@@ -85,6 +108,7 @@ describe('economics of model versions', () => {
     const short = (rows: typeof report.never_live) => rows.map((one) => [one.tenant_id, one.model_version, one.million_tokens, one.amount]);
     assert.deepEqual(short(report.never_live), [['search', 'v2', '1.000000', '8.00']]);
     assert.deepEqual(short(report.rolled_back), [['search', 'v2', '5.000000', '40.00']]);
+    assert.deepEqual(report.credit_orders, [ORDER]);
     assert.equal(report.versions[0]?.distribution_cost, null, 'without a price of a GiB it is unknown, not nothing');
   });
 
@@ -98,6 +122,30 @@ describe('economics of model versions', () => {
       return (await warehouse.query('select cast(income as varchar), cast(billed as varchar) from chk_release_income')).rows;
     });
     assert.deepEqual(rows, [['438.00', '478.00']]);
+  });
+
+  test('the order that is proposed gives back what the image served, and nothing else', async () => {
+    const { model_version: _, ...order } = ORDER;
+    const entry = JSON.stringify({ id: 'chat-v2', ...order, note: 'wrong answers', approved_by: 'Li Wei' });
+    const credited = await centreWith(fleetOfOctober(), `---\nkind: token_credit\nentries:\n  - ${entry}\n`);
+    try {
+      const report = await credited.session('2025-10', async (session) => await economics(session, null));
+      assert.deepEqual(
+        report.credited.map((one) => [one.tenant_id, one.model_version, one.million_tokens, one.amount]),
+        [['search', 'v2', '0.000000', '-40.00']],
+      );
+      assert.deepEqual(
+        report.versions.map((one) => [one.model_version, one.million_tokens, one.income]),
+        [
+          ['v1', '25.000000', '200.00'],
+          ['v2', '6.000000', '8.00'],
+          ['', '5.000000', '10.00'],
+        ],
+      );
+      assert.deepEqual([report.bill_total, report.difference, report.credit_orders.length], ['438.00', '0.00', 0]);
+    } finally {
+      credited.remove();
+    }
   });
 
   test('live intervals and lead times can be asked for in SQL', async () => {

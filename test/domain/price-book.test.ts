@@ -22,6 +22,7 @@ const TABLES: readonly ReferenceName[] = [
   'ref_exemption',
   'ref_token_policy',
   'ref_credit_rule',
+  'ref_token_credit',
   'ref_pool_cost',
   'ref_power_span',
   'ref_release',

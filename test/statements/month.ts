@@ -185,6 +185,7 @@ export function month(closed: boolean): StatementSource {
       ref_price: [{ price_id: 'gpu-h800', approved_by: 'finance', from_ms: Date.parse('2024-12-31T16:00:00Z'), to_ms: 9_223_372_036_854 }],
       ref_adjustment: [{ policy_id: 'step', approved_by: 'board', from_ms: 0, to_ms: 9_223_372_036_854 }],
       ref_credit_rule: [],
+      ref_token_credit: [],
     },
     names: new Map([['ads', '广告']]),
     hours: [],
