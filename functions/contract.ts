@@ -3,6 +3,8 @@
 export const PREFIX = {
   landing: 'landing/',
   data: 'data/',
+  /** Sums kept between two provisional bills; derived, and among the data because whoever may delete that may delete these. */
+  rollups: 'data/_rollup/',
   commits: '_commits/',
   seen: '_seen/',
   quarantine: '_quarantine/',

@@ -26,13 +26,17 @@ const EVENTS = `
 
 const HOUR_MS = 3_600_000;
 
-/** One entry a source and site, by source. */
-export async function sourceCoverage(warehouse: Warehouse): Promise<SourceCoverage[]> {
+/** Rows of each source, site and hour, with the first and the last instant: sums that can be added up over any files. */
+export const SOURCE_HOURS = `
+  select source, site_id, at_ms - mod(at_ms, ${HOUR_MS}) as hour_ms, count(*) as row_count, min(at_ms) as first_ms, max(at_ms) as last_ms
+  from (${EVENTS}) as events group by source, site_id, at_ms - mod(at_ms, ${HOUR_MS})`;
+
+/** One entry a source and site, by source. `hours`: a select of SOURCE_HOURS, whose hours may come in several rows. */
+export async function sourceCoverage(warehouse: Warehouse, hours: string = SOURCE_HOURS): Promise<SourceCoverage[]> {
   const result = await warehouse.query(`
-    with events as (${EVENTS}),
-    hours as (
-      select source, site_id, at_ms - mod(at_ms, ${HOUR_MS}) as hour_ms, count(*) as row_count, min(at_ms) as first_ms, max(at_ms) as last_ms
-      from events group by source, site_id, at_ms - mod(at_ms, ${HOUR_MS})
+    with hours as (
+      select source, site_id, hour_ms, cast(sum(row_count) as bigint) as row_count, min(first_ms) as first_ms, max(last_ms) as last_ms
+      from (${hours}) as parts group by source, site_id, hour_ms
     ),
     gaps as (
       select hours.*, hour_ms - lag(hour_ms) over (partition by source, site_id order by hour_ms) - ${HOUR_MS} as gap_ms, lag(hour_ms) over (partition by source, site_id order by hour_ms) + ${HOUR_MS} as gap_from_ms

@@ -8,11 +8,13 @@ import { type CommonOptions, ENGINES, withCentreOptions } from './centre-options
 import { equationLines, waiverLines } from './close.ts';
 import { type ClosedDocument, closedDocument, pendingIn } from './closing.ts';
 import { EXIT, groupedDecimal, printJson, printLines, tableLines } from './output.ts';
+import { withRolledSession } from './rolled-session.ts';
 import { lineEquation, type Session, withSession } from './session.ts';
 import { openCentre, trustedKey } from './wiring.ts';
 
 interface BillOptions extends CommonOptions {
   readonly tenant?: string;
+  readonly rows?: boolean;
 }
 
 export function billCommand(): Command {
@@ -20,7 +22,8 @@ export function billCommand(): Command {
     new Command('bill')
       .description('the bill of a month, line by line')
       .argument('<yyyy-mm>', 'billing period')
-      .option('--tenant <id>', 'only this tenant'),
+      .option('--tenant <id>', 'only this tenant')
+      .option('--rows', 'rate every row again, without the sums that earlier bills kept'),
     ENGINES,
   )
     .addHelpText(
@@ -36,12 +39,14 @@ export function billCommand(): Command {
         else printLines(closedBillLines(closed));
         return;
       }
-      await withSession(centre, period, async (session) => {
+      const print = async (session: Session): Promise<void> => {
         const { document, checks } = await rate(session, period, options.tenant ?? null);
         if (options.json === true) printJson({ ...document, checks });
         else printLines(billLines(document, checks));
         process.exitCode = billExitCode(session, document, checks);
-      });
+      };
+      if (options.rows === true) await withSession(centre, period, print);
+      else await withRolledSession(centre, period, print);
     });
 }
 

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { pinnedSnapshots } from '../close/pinned-snapshots.ts';
 import { type CollectReport, collect, GRACE_MS, WINDOW_MS } from '../ledger/collect.ts';
+import { partsInUse } from '../rollup/head.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
 import { countOf, sizeText } from './compact.ts';
 import { grouped, printJson, printLines, stepNotes, tableLines } from './output.ts';
@@ -64,8 +65,11 @@ kashi compact may run at the same time. kashi watch does this once a day.`,
     });
 }
 
-export async function collectCentre(centre: Centre, options: Omit<Parameters<typeof collect>[2], 'pinned'> = {}): Promise<CollectReport> {
-  return await collect(centre.store, centre.clock, { ...options, pinned: pinnedSnapshots });
+export async function collectCentre(
+  centre: Centre,
+  options: Omit<Parameters<typeof collect>[2], 'pinned' | 'derived'> = {},
+): Promise<CollectReport> {
+  return await collect(centre.store, centre.clock, { ...options, pinned: pinnedSnapshots, derived: partsInUse });
 }
 
 function bytesOf({ garbage }: CollectReport): number {

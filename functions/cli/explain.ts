@@ -1,7 +1,7 @@
 /** `kashi explain <line-id>`: one charge line, made followable, in Chinese or English. */
 import { Command, Option } from 'commander';
 import type { TextRecord } from '../billing/bill-document.ts';
-import { type Explanation, explainLine } from '../billing/explain.ts';
+import { EXPLAINED, type Explanation, explainLine } from '../billing/explain.ts';
 import { explanationBlocks, formulaLines, instantText } from '../billing/explain-text.ts';
 import { type FoundLine, findClosedLine } from '../close/explain-correction.ts';
 import { landingRuleOf } from '../domain/config.ts';
@@ -63,7 +63,7 @@ function explanationJson(explanation: Explanation | null, closed: FoundLine | nu
 /** From the newest snapshot: a line of a bill that is not closed. */
 async function explainLive(centre: Centre, lineId: string, period: string | null): Promise<Explanation> {
   return await withSession(centre, period, async ({ warehouse, models }) => {
-    await defineModels(warehouse, models, ['bill_line', 'rtd_fault']);
+    await defineModels(warehouse, models, EXPLAINED);
     return await explainLine(warehouse, lineId);
   });
 }
@@ -71,7 +71,7 @@ async function explainLive(centre: Centre, lineId: string, period: string | null
 /** From what was pinned: the line, or for a correction the line that it corrects as it is rated now; null when nothing is left of that. */
 async function explainClosed(centre: Centre, { period, line, correction }: FoundLine): Promise<Explanation | null> {
   return await withPinned(centre, period, correction?.charge_period ?? null, async (warehouse, models) => {
-    await defineModels(warehouse, models, ['bill_line', 'rtd_fault']);
+    await defineModels(warehouse, models, EXPLAINED);
     const id = correction?.corrects_line_id ?? line.line_id;
     const { rows } = await warehouse.query('select 1 from bill_line where line_id = ?', [id]);
     return rows.length === 0 ? null : await explainLine(warehouse, id);

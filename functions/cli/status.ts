@@ -1,15 +1,15 @@
 /** `kashi status`: what the warehouse holds and what it lacks. */
 import { Command } from 'commander';
-import { records, type TextRecord } from '../billing/bill-document.ts';
-import { type SourceCoverage, sourceCoverage } from '../billing/source-coverage.ts';
+import type { TextRecord } from '../billing/bill-document.ts';
+import type { SourceCoverage } from '../billing/source-coverage.ts';
 import { closedMonths, readSignedBill } from '../close/statement.ts';
 import { reconcile } from '../ledger/reconcile.ts';
 import { type FoldedCommit, newestSnapshot, type Snapshot, snapshotCommits } from '../ledger/snapshot.ts';
-import { defineModels } from '../warehouse/run.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
 import { type MonthState, stateOf } from './closing.ts';
 import { EXIT, grouped, printJson, printLines, tableLines, visible } from './output.ts';
-import { lineEquation, type Session, withSession } from './session.ts';
+import { lineEquation } from './session.ts';
+import { statusData } from './status-data.ts';
 import { type ProvisionalAge, provisionalAges, type WatchHealth, watchHealth, watchLines } from './watch-health.ts';
 import { type Centre, landedIfPresent, openCentre } from './wiring.ts';
 
@@ -83,12 +83,9 @@ async function statusOf(centre: Centre): Promise<Status> {
       period_states: [],
     };
   const held: Status['held'][number][] = [];
-  for await (const commit of snapshotCommits(centre.store, snapshot)) held.push(...heldOf(commit));
-  const { coverage, gaps, periods } = await withSession(centre, null, async (session) => ({
-    coverage: await sourceCoverage(session.warehouse),
-    gaps: await sourceGaps(session),
-    periods: session.periods.map(({ period }) => period),
-  }));
+  if (Object.values(snapshot.totals).some((totals) => totals.held > 0))
+    for await (const commit of snapshotCommits(centre.store, snapshot)) held.push(...heldOf(commit));
+  const { coverage, gaps, periods } = await statusData(centre, snapshot);
   const { n, totals, datasets, quarantine } = snapshot;
   return {
     ...base,
@@ -113,15 +110,6 @@ async function periodStates(centre: Centre, inData: readonly string[]): Promise<
       state: await stateOf(centre, period),
       sha256: (await readSignedBill(centre.store, period, null))?.value.bill ?? null,
     })),
-  );
-}
-
-async function sourceGaps({ warehouse, models }: Session): Promise<TextRecord[]> {
-  await defineModels(warehouse, models, ['fct_source_gap']);
-  return records(
-    await warehouse.query(
-      'select source, site_id, from_at, to_at, reason, lost_events from fct_source_gap order by source, site_id, from_ms, to_ms, reason',
-    ),
   );
 }
 

@@ -20,7 +20,7 @@ import { collectCentre } from './collect.ts';
 import { compactCentre } from './compact.ts';
 import { numbersAsText } from './config-file.ts';
 import { readings, withIngest } from './ingest.ts';
-import { withSession } from './session.ts';
+import { withRolledSession } from './rolled-session.ts';
 import { type Centre, trustedKey } from './wiring.ts';
 import { listLandedFiles, writeProvisionalBill } from './wiring-watch.ts';
 
@@ -157,7 +157,7 @@ export async function refreshedBills(
   const periods = (await periodsToRefresh(centre, snapshot, since)).filter((period) => !closed.has(period)).slice(-MOST_PERIODS);
   const bills: RefreshedBill[] = [];
   for (const period of periods) {
-    const { document, checks } = await withSession(centre, period, (session) => rate(session, period, null));
+    const { document, checks } = await withRolledSession(centre, period, (session) => rate(session, period, null));
     const bill: ProvisionalBill = { ...document, checks, refreshed_at_ms: centre.clock.now() };
     await keep(bill);
     bills.push({ period, currency: document.currency, total: document.total, unrated: document.unrated.length });

@@ -153,6 +153,11 @@ function openStore(place: string, workDirectory: string): ObjectStore {
   return isS3Url(place) ? bucketStore(place, workDirectory) : localStore(place);
 }
 
+/** A warehouse in a folder of this machine. */
+export function isFolder({ warehousePlace }: Pick<Centre, 'warehousePlace'>): boolean {
+  return !isS3Url(warehousePlace);
+}
+
 export function newAttempt(): string {
   return randomUUID();
 }

@@ -39,7 +39,8 @@ export async function rateMonth<T>(
     const { rules } = inputs;
     const warehouse = await engines.over(inputs.files, rules.sql.prelude);
     await loadRules(warehouse, rules, promises, []);
-    await defineModels(warehouse, rules.models, ['bill_line', 'bill', 'bill_unrated']);
+    // The single requests are for the gate, which looks before the month.
+    await defineModels(warehouse, rules.models, ['bill_line', 'bill', 'bill_unrated', 'fct_token_usage']);
     const { period, time_zone: timeZone, currency } = rules.rates;
     const lines = { physical: 0, valid: 0, quarantined: 0, blank: 0, residual: 0 };
     const rated = await readBill(warehouse, { period, timeZone, currency, snapshot: inputs.snapshot.n, lines, tenant: null });

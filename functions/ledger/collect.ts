@@ -1,7 +1,7 @@
 /**
  * Garbage collection: data files that nothing names, and that nothing can come to name. The collector begins with suspects (old enough by the
  * store's own clock) and clears each one that it finds named: by the newest snapshot, by one that was the newest within the window, by
- * one that is pinned, or by a commit that no snapshot holds yet. What is left is deleted. Nothing is remembered between two runs, and garbage
+ * one that is pinned, by a commit that no snapshot holds yet, or by a rollup (a cache: what it names lives as long as it does). What is left is deleted. Nothing is remembered between two runs, and garbage
  * stays garbage, so it may die anywhere, and other writers may go on meanwhile:
  * - a commit, a compaction or a pin comes at most ATTEMPT_LIFETIME_MS after its attempt began, which is less than the grace and the window;
  * - history is linear and generations only grow: a file that has left it does not return.
@@ -23,6 +23,8 @@ export type PinnedSnapshot = Pick<Snapshot, 'n' | 'sha256'>;
 export interface CollectOptions {
   /** Every snapshot that a close pin or a closed bill names. Errors end the collection before anything is deleted. */
   readonly pinned: (store: ObjectStore) => Promise<readonly PinnedSnapshot[]>;
+  /** Keys of derived files that something written since then names. Absent: there are none. */
+  readonly derived?: (store: ObjectStore, sinceMs: number) => Promise<readonly string[]>;
   /** Age below which no file is looked at. Must be well above ATTEMPT_LIFETIME_MS. */
   readonly graceMs?: number;
   /** A snapshot stays readable for so long after it was the newest. Must be well above ATTEMPT_LIFETIME_MS. */
@@ -54,7 +56,8 @@ const CONCURRENT = 16;
 export async function collect(store: ObjectStore, clock: Clock, options: CollectOptions): Promise<CollectReport> {
   const patient = patientReads(store);
   const nowMs = clock.now();
-  const { files, suspects } = await listSuspects(patient, nowMs - (options.graceMs ?? GRACE_MS));
+  const graceSinceMs = nowMs - (options.graceMs ?? GRACE_MS);
+  const { files, suspects } = await listSuspects(patient, graceSinceMs);
   const old = suspects.size;
   const newest = await newestSnapshot(patient);
   const retained = await retainedSnapshots(patient, newest, nowMs - (options.windowMs ?? WINDOW_MS), options);
@@ -64,6 +67,7 @@ export async function collect(store: ObjectStore, clock: Clock, options: Collect
     await clearing.snapshot(snapshot);
   }
   if (suspects.size > 0) await clearing.unfolded(newest);
+  if (suspects.size > 0) for (const key of (await options.derived?.(patient, graceSinceMs)) ?? []) suspects.delete(key);
   const garbage = [...suspects.values()];
   if (options.dryRun !== true) {
     await mapConcurrently(garbage, CONCURRENT, async (file) => {

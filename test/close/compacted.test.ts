@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { cpSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
-import { explainLine } from '../../functions/billing/explain.ts';
+import { EXPLAINED, explainLine } from '../../functions/billing/explain.ts';
 import { rate } from '../../functions/cli/bill.ts';
 import { collectCentre } from '../../functions/cli/collect.ts';
 import { compactCentre } from '../../functions/cli/compact.ts';
@@ -11,11 +11,12 @@ import { ingestInto } from '../../functions/cli/ingest.ts';
 import { withSession } from '../../functions/cli/session.ts';
 import { type Centre, landedObjects, openCentre, verifyIsolated } from '../../functions/cli/wiring.ts';
 import { newestSnapshot, snapshotCommits } from '../../functions/ledger/snapshot.ts';
+import { defineModels } from '../../functions/warehouse/run.ts';
 import { close, generated, PERIOD, removeGenerated, splitAnew } from './generated.ts';
 
 const DAY_MS = 86_400_000;
 /** Lines that are explained, spread over the bill. */
-const EXPLAINED = 20;
+const EXPLAINED_LINES = 20;
 const copies: string[] = [];
 after(() => {
   removeGenerated();
@@ -45,10 +46,11 @@ async function tidy(centre: Centre): Promise<{ merged: number; deleted: number }
 async function answers(centre: Centre): Promise<{ bill: unknown; explained: unknown[] }> {
   return await withSession(centre, PERIOD, async (session) => {
     const { document } = await rate(session, PERIOD, null);
+    await defineModels(session.warehouse, session.models, EXPLAINED);
     const { snapshot: _number, ...bill } = document;
     const explained: unknown[] = [];
     const lines = document.bills.flatMap((one) => one.lines);
-    const step = Math.ceil(lines.length / EXPLAINED);
+    const step = Math.ceil(lines.length / EXPLAINED_LINES);
     for (const { line_id } of lines.filter((_, place) => place % step === 0)) explained.push(await explainLine(session.warehouse, line_id));
     return { bill, explained };
   });
@@ -72,7 +74,7 @@ test('a bill, its explanations and its SHA-256 are the same before and after; a 
   assert.ok(dataFiles(centre) < files / 3, `${files} files before, ${dataFiles(centre)} after`);
   const after = await answers(centre);
   assert.deepEqual(after.bill, before.bill);
-  assert.ok(before.explained.length > EXPLAINED / 2);
+  assert.ok(before.explained.length > EXPLAINED_LINES / 2);
   assert.deepEqual(after.explained, before.explained);
 
   const [one, other] = [await close(plain), await close(centre)];

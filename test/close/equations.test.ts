@@ -132,8 +132,8 @@ describe('a broken equation refuses the close', { concurrency: 2 }, () => {
   test('rows: a join that gives a request twice', async () => {
     await withRows(async (living) => {
       const twice = (sql: string): string =>
-        `${sql}\ncross join (values (1), (2)) as twice (n)`.replace(/(left join tenant_keys[\s\S]*)\n(cross join .*)$/, '$2\n$1');
-      assertRefused(await closeWith(living, MONTH, { fct_token_usage: twice }), 'rows');
+        `${sql}\ncross join (values (1), (2)) as twice (n)`.replace(/(left join ref_tenant_key[\s\S]*)\n(cross join .*)$/, '$2\n$1');
+      assertRefused(await closeWith(living, MONTH, { fct_token_hour: twice }), 'rows');
     });
   });
 
