@@ -118,7 +118,7 @@ async function readSoFar(trino: TrinoServer): Promise<{ bytes: number; statement
 async function askBoth({ folder, answer }: BillData, trino: TrinoServer, work: string, say: Say): Promise<Asked[]> {
   Object.assign(process.env, { KASHI_TRINO_URL: trino.url, KASHI_TRINO_DATA: trino.uri(join(folder, 'warehouse')) });
   const questions = [
-    { what: 'the bill', command: ['bill', PERIOD, '--json'] },
+    { what: 'the bill', command: ['bill', PERIOD, '--rows', '--json'] },
     ...Object.entries(QUESTIONS).map(([what, sql]) => ({ what, command: ['query', `${sql} order by 1, 2`, '--json'] })),
   ];
   const asked: Asked[] = [];

@@ -57,7 +57,8 @@ export async function runSide(side: SideName, data: BillData, work: string): Pro
 
 async function start(side: SideName, { folder }: BillData, scratch: string): Promise<Ran> {
   const warehouse = join(folder, 'warehouse');
-  if (side === 'kashi') return await runMeasured([KASHI, 'bill', PERIOD, '--config', join(folder, 'kashi.yaml'), '--json'], scratch);
+  if (side === 'kashi')
+    return await runMeasured([KASHI, 'bill', PERIOD, '--rows', '--config', join(folder, 'kashi.yaml'), '--json'], scratch);
   if (side === 'duckdb') return await runMeasured([here('hand.ts'), warehouse, `${MEMORY_GB}GB`, scratch], scratch);
   const packages = await pythonPackages(PYTHON[side] as string);
   const program = { command: 'python3', env: { PYTHONPATH: packages, POLARS_MAX_THREADS: '2' } };

@@ -139,6 +139,12 @@ async function javaHome(): Promise<string | null> {
   return null;
 }
 
+/** A machine that is busy with other things is slow, not dead. */
+const PATIENCE = `query.remote-task.max-error-duration=15m
+exchange.max-error-duration=15m
+failure-detector.enabled=false
+`;
+
 function writeSettings(own: string, { folder, port, coordinator, computes, heapGb }: NodeOptions): void {
   mkdirSync(join(own, 'catalog'), { recursive: true });
   const isCoordinator = coordinator.endsWith(`:${port}`);
@@ -152,7 +158,7 @@ discovery.uri=${coordinator}
 query.max-memory-per-node=${queryMb}MB
 memory.heap-headroom-per-node=${headroomMb}MB
 spill-enabled=true
-spiller-spill-path=${join(own, 'spill')}
+${PATIENCE}spiller-spill-path=${join(own, 'spill')}
 ${isCoordinator ? 'web-ui.enabled=false\n' : ''}catalog.config-dir=${join(own, 'catalog')}
 `,
   );
