@@ -7,6 +7,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openFileSink } from '../functions/cli/wiring.ts';
+import { generateCentre } from '../functions/generate/generate.ts';
+import { presetOptions } from '../functions/generate/options.ts';
 import { median, runMeasured, type Taken } from './measure.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -21,19 +24,23 @@ try {
   const config = ['--config', join(folder, 'demo', 'kashi.yaml')];
   const report = await runMeasured([LAUNCH, 'status', ...config, '--json'], folder);
   const { period_states } = JSON.parse(report.stdout) as { period_states: { period: string; state: string }[] };
-  const period = period_states.at(-1)?.period ?? '';
-  // Line ids of the closed month are those of the month rated anew.
-  const bill = await runMeasured([LAUNCH, 'bill', period, ...config, '--json'], folder);
+  const closed = period_states.find(({ state }) => state === 'closed')?.period ?? '';
+  const bill = await runMeasured([LAUNCH, 'bill', closed, ...config, '--json'], folder);
   const { bills } = JSON.parse(bill.stdout) as { bills: { lines: { line_id: string }[] }[] };
   const line = bills[0]?.lines[0]?.line_id ?? '';
+  // A centre of the same size in which nothing is left to be asked: its rows are rated, and every check holds.
+  const open = ['--config', join(folder, 'open', 'kashi.yaml')];
+  const options = { ...presetOptions('demo'), unresolved: false, badPerMillion: 0 };
+  await generateCentre(options, openFileSink(join(folder, 'open')), { update() {}, finish() {} });
+  await runMeasured([LAUNCH, 'ingest', join(folder, 'open', 'landing'), ...open], folder);
   const sides: readonly (readonly [string, readonly string[]])[] = [
     ['node -e 0', ['-e', '0']],
     ['engine: select 1', [ENGINE]],
     ['kashi --help', [LAUNCH, '--help']],
     ['kashi bill --help', [LAUNCH, 'bill', '--help']],
-    ['kashi mfu --help', [LAUNCH, 'mfu', '--help']],
     ['kashi status (demo)', [LAUNCH, 'status', ...config]],
-    [`kashi bill ${period} (demo, closed)`, [LAUNCH, 'bill', period, ...config]],
+    ['kashi bill (demo, closed)', [LAUNCH, 'bill', closed, ...config]],
+    ['kashi bill (demo, rated)', [LAUNCH, 'bill', options.period, ...open]],
     ['kashi explain (demo)', [LAUNCH, 'explain', line, ...config]],
   ];
   const taken = new Map<string, Taken[]>(sides.map(([name]) => [name, []]));

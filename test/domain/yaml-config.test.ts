@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { Ajv } from 'ajv';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { stringify } from 'yaml';
 import { KashiError } from '../../functions/domain/errors.ts';
@@ -161,4 +165,17 @@ describe('validation', () => {
     const document = parseOneYaml('a: 1\nb:\n- 2\n', 'f.yaml');
     assert.equal(invalidValue(document, 'f.yaml', '/b/0', 'too many', '1', '2').details.where, 'f.yaml:3 b[0]');
   });
+});
+
+describe('the schemas themselves', () => {
+  const folder = join(import.meta.dirname, '..', '..', 'schemas');
+  for (const name of readdirSync(folder, { recursive: true })
+    .map(String)
+    .filter((path) => path.endsWith('.json')))
+    it(`${name} keeps its meta-schema, which nobody asks again at run time`, () => {
+      const schema = JSON.parse(readFileSync(join(folder, name), 'utf8')) as { readonly $schema?: string };
+      const judge = (schema.$schema ?? '').includes('2020-12') ? new Ajv2020() : new Ajv();
+      assert.equal(judge.validateSchema(schema), true, judge.errorsText(judge.errors));
+      assert.equal(judge.validateSchema({ ...schema, type: 'no such type' }), false);
+    });
 });
