@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { billCase, smallBill } from './bill/case.ts';
 import { ingestCase } from './ingest/case.ts';
+import { layoutCase } from './layout/case.ts';
 
 /** npm keeps options for itself unless they stand after `--`; a run of minutes with the wrong size is worse than a word about it. */
 function refuseSwallowedOptions(program: Command): void {
@@ -35,6 +36,7 @@ const program = new Command('bench')
   );
 program.addCommand(billCase(positive));
 program.addCommand(ingestCase(positive));
+program.addCommand(layoutCase(positive));
 refuseSwallowedOptions(program);
 try {
   await program.parseAsync();

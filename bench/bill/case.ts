@@ -9,11 +9,10 @@ import type { Taken } from '../measure.ts';
 import { type Say, sayer } from '../progress.ts';
 import { recordSection } from '../record.ts';
 import { type BillData, billData } from './data.ts';
-import type { Answer } from './expected.ts';
 import { type Size, shapeOf } from './month.ts';
 import { readEverything } from './raw.ts';
 import { type BillResults, ratiosOf, reportLines } from './report.ts';
-import { missingFor, missingForLitellm, runLitellm, runSide, SIDES, type SideName, TITLES } from './sides.ts';
+import { checkAnswer, missingFor, missingForLitellm, runLitellm, runSide, SIDES, type SideName, TITLES } from './sides.ts';
 
 interface Options extends Partial<Size> {
   readonly runs: number;
@@ -125,12 +124,4 @@ async function oneTurn(side: SideName, data: BillData, work: string, what: strin
   checkAnswer(TITLES[side], data.answer, answer);
   say(`${TITLES[side]}: ${what}: ${taken.wallS.toFixed(2)} s`);
   return taken;
-}
-
-function checkAnswer(side: string, planted: Answer, found: Answer): void {
-  for (const name of Object.keys(planted) as (keyof Answer)[])
-    if (planted[name] !== found[name])
-      throw new Error(
-        `${side} comes to something else than what was planted\n  where:   ${name}\n  planted: ${planted[name]}\n  found:   ${found[name]}`,
-      );
 }

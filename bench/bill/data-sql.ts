@@ -25,17 +25,20 @@ const CONFLICTING = 20_000;
 
 const uuid = (of: string): string => `cast(cast(md5(${of}) as uuid) as varchar)`;
 
+/** Requests that are one call of one team: a trace. */
+const OF_A_TRACE = 3;
+
 /** Requests `from` to `to` (exclusive), by number: `id`, `h` (their hash) and what is billed. Skewed: the busiest team has 6 % of them. */
 export function requests(from: number, to: number, { rows }: Shape): string {
   return `select id, h, ${START_MS} + id * ${LENGTH_MS - 5_000} // ${rows} + h % 5000 as event_at_ms,
-    (h // 8192 % 10000) * (h // 8192 % 10000) * ${TEAMS} // 100000000 as team,
+    (t % 10000) * (t % 10000) * ${TEAMS} // 100000000 as team,
     h // 65536 % ${MODELS.length} as model_no,
     case when h // 524288 % 1000 < 15 then 'failure' when h // 524288 % 1000 < 45 then 'cache_hit' else 'success' end as status,
     case when h // 524288 % 1000 < 45 then 0 else 50 + h // 33554432 % 4000 end as input_uncached,
     case when h // 524288 % 1000 < 45 or h // 4294967296 % 4 > 0 then 0 else 1 + h // 17179869184 % 2000 end as input_cache_read,
     case when h // 524288 % 1000 < 45 or h // 4294967296 % 16 > 0 then 0 else 1 + h // 17179869184 % 500 end as input_cache_write,
     case when h // 524288 % 1000 < 45 then 0 else 20 + h // 1099511627776 % 1500 end as output
-  from (select i as id, cast(hash(i) // 2 as bigint) as h from range(${from}, ${to}) as numbers (i))`;
+  from (select i as id, cast(hash(i) // 2 as bigint) as h, cast(hash(i // ${OF_A_TRACE}) // 2 as bigint) as t from range(${from}, ${to}) as numbers (i))`;
 }
 
 /** token_usage of one part: its own requests, and repeats of the part before it at the end. */
@@ -62,7 +65,7 @@ export function tokenRows(part: number, shape: Shape): string {
     case when model_no % 2 = 0 then output // 3 end as reasoning_tokens,
     'provider' as usage_source,
     status,
-    ${uuid("'trace' || cast(id // 3 as varchar)")} as attempt_group,
+    ${uuid(`'trace' || cast(id // ${OF_A_TRACE} as varchar)`)} as attempt_group,
     'litellm' as source,
     $object_id as object_id,
     line

@@ -19,7 +19,7 @@ import { type Answer, expectedAnswer, type PlantedTokens } from './expected.ts';
 import { PERIOD, type Shape } from './month.ts';
 
 /** Raised when the generated rows change, so that a kept folder of an older form is not taken. */
-const FORM = 1;
+const FORM = 2;
 /** Measured: Parquet of a request, a sample and an observation. */
 const [REQUEST_BYTES, SAMPLE_BYTES, ALLOCATION_BYTES] = [65, 14, 90];
 /** A statement writes with one thread, for its row numbers come from one. */

@@ -57,7 +57,8 @@ export async function runSide(side: SideName, data: BillData, work: string): Pro
 
 async function start(side: SideName, { folder }: BillData, scratch: string): Promise<Ran> {
   const warehouse = join(folder, 'warehouse');
-  if (side === 'kashi') return await runMeasured([KASHI, 'bill', PERIOD, '--config', join(folder, 'kashi.yaml'), '--json'], scratch);
+  if (side === 'kashi')
+    return await runMeasured([KASHI, 'bill', PERIOD, '--rows', '--config', join(folder, 'kashi.yaml'), '--json'], scratch);
   if (side === 'duckdb') return await runMeasured([here('hand.ts'), warehouse, `${MEMORY_GB}GB`, scratch], scratch);
   const packages = await pythonPackages(PYTHON[side] as string);
   const program = { command: 'python3', env: { PYTHONPATH: packages, POLARS_MAX_THREADS: '2' } };
@@ -109,7 +110,8 @@ interface KashiBill {
   readonly unrated: readonly unknown[];
 }
 
-function kashiAnswer(stdout: string): Answer {
+/** What `kashi bill --json` comes to. Errors: a line that is not rated. */
+export function kashiAnswer(stdout: string): Answer {
   const bill = JSON.parse(stdout) as KashiBill;
   if (bill.unrated.length > 0) throw new Error(`kashi left ${bill.unrated.length} lines unrated`);
   const lines = bill.bills.flatMap((one) => one.lines);
@@ -125,4 +127,13 @@ function kashiAnswer(stdout: string): Answer {
     million_tokens: sum('tokens', 'quantity', 6),
     token_amount: sum('tokens', 'amount', 2),
   };
+}
+
+/** Errors: the first figure that is not the planted one. */
+export function checkAnswer(side: string, planted: Answer, found: Answer): void {
+  for (const name of Object.keys(planted) as (keyof Answer)[])
+    if (planted[name] !== found[name])
+      throw new Error(
+        `${side} comes to something else than what was planted\n  where:   ${name}\n  planted: ${planted[name]}\n  found:   ${found[name]}`,
+      );
 }

@@ -1,4 +1,5 @@
 /** One locked-down DuckDB (RELIABILITY 1.13): it reads and writes only the directories it is given, and cannot be reconfigured. */
+import { totalmem } from 'node:os';
 import { type DuckDBConnection, DuckDBInstance, version } from '@duckdb/node-api';
 
 export interface DuckdbOptions {
@@ -8,8 +9,16 @@ export interface DuckdbOptions {
   readonly temporaryDirectory: string;
   /** Default 2. */
   readonly threads?: number;
-  /** Default '2GB'. */
+  /** Default: a third of the memory there is, at most 4 GB; above it the engine spills. */
   readonly memoryLimit?: string;
+}
+
+const MOST_MEMORY_MB = 4_000;
+
+/** Of the machine, or of the container where that has less. */
+function defaultMemory(): string {
+  const bytes = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+  return `${Math.min(MOST_MEMORY_MB, Math.floor(bytes / 3e6))}MB`;
 }
 
 export interface Duckdb {
@@ -25,7 +34,7 @@ export function sqlText(text: string): string {
 export async function openDuckdb(options: DuckdbOptions): Promise<Duckdb> {
   const instance = await DuckDBInstance.create(':memory:', {
     threads: String(options.threads ?? 2),
-    memory_limit: options.memoryLimit ?? '2GB',
+    memory_limit: options.memoryLimit ?? defaultMemory(),
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
     allow_community_extensions: 'false',

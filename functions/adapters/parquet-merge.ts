@@ -43,7 +43,7 @@ export async function duckdbParquetMerger(workDirectory: string): Promise<Parque
 async function mergeInto(engine: Duckdb, dataset: Dataset, inputs: readonly string[], file: string): Promise<MergedFile> {
   const relation = relationOf(inputs);
   const columns = await columnsOf(engine, dataset, relation);
-  const order = [dataset.partitionBy, 'object_id', 'line', ...dataset.columns.map(({ name }) => name)].map((name) => `"${name}"`);
+  const order = mergedOrder(dataset).map((name) => `"${name}"`);
   await engine.connection.run(
     `copy (select ${columns.map(({ name, value }) => `${value} as "${name}"`).join(', ')} from ${relation} order by ${order.join(', ')})
      to ${sqlText(file)} (format parquet, compression zstd, compression_level ${COMPRESSION_LEVEL}, row_group_size ${ROW_GROUP_ROWS})`,
@@ -69,6 +69,11 @@ async function mergeInto(engine: Duckdb, dataset: Dataset, inputs: readonly stri
     ),
     contents,
   };
+}
+
+/** Columns by which merged rows are sorted; all of them in the end, so that the same rows give the same bytes. */
+export function mergedOrder({ clusterBy = [], partitionBy, columns }: Dataset): readonly string[] {
+  return [...new Set([...clusterBy, partitionBy, 'object_id', 'line', ...columns.map(({ name }) => name)])];
 }
 
 /** As the warehouse reads them: by name; a column that a file does not have is null. */

@@ -68,11 +68,11 @@ export async function gpuInputs(warehouse: Warehouse, line: TextRecord): Promise
 const SAMPLE_SOURCES = `
   select objects.object_name, stored.source, objects.content_id, count(*), min(stored.line), max(stored.line)
   from (
-    select distinct slices.site_id, slices.node, slices.device_id, slices.sampled_at_ms
-    from fct_allocation_claim as claims
-    inner join fct_sample_slice as slices
-      on slices.site_id = claims.site_id and slices.claim = claims.claim and slices.hour_ms = claims.hour_ms
-      and slices.start_ms < claims.end_ms and slices.end_ms > claims.start_ms
+    select distinct series.site_id, series.node, series.device_id, spans.start_ms as sampled_at_ms
+    from fct_allocation_series as claims
+    inner join fct_sample_span as spans
+      on spans.series_no = claims.series_no and spans.start_ms < claims.end_ms and spans.end_ms > claims.start_ms
+    inner join fct_gpu_series as series on series.series_no = claims.series_no
     where claims.period = ? and claims.allocation_id in (select pieces.allocation_id ${GPU_INPUTS})
   ) as used
   inner join raw_gpu_sample as stored

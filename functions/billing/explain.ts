@@ -52,7 +52,7 @@ export interface Explanation {
 const OPEN_QUANTITY = '99999999999999.000000';
 
 /** Models that an explanation reads, with everything below them: lines and faults, single requests and samples. */
-export const EXPLAINED = ['bill_line', 'rtd_fault', 'fct_token_usage', 'fct_sample_slice'] as const;
+export const EXPLAINED = ['bill_line', 'rtd_fault', 'fct_token_usage', 'fct_allocation_series', 'fct_sample_span'] as const;
 
 /** EXPLAINED must be defined. Errors: KashiError not_found for an id that is on no line. */
 export async function explainLine(warehouse: Warehouse, lineId: string): Promise<Explanation> {

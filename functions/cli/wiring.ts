@@ -242,7 +242,7 @@ export async function openTwin(centre: Centre, files: readonly SnapshotFile[], p
 /** How two engines over the same rows may differ without a bill showing it. */
 export interface EngineManner {
   readonly threads?: number;
-  /** Default '2GB'. */
+  /** Default: that of openDuckdb. */
   readonly memoryLimit?: string;
   /** Files in the reverse of their order. */
   readonly reversed?: boolean;

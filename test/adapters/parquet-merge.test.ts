@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
+import { scannedBytes } from '../../bench/layout/scanned.ts';
 import { type Duckdb, openDuckdb, sqlText } from '../../functions/adapters/duckdb.ts';
 import { duckdbParquetMerger } from '../../functions/adapters/parquet-merge.ts';
 import { DATASETS, type Dataset } from '../../functions/datasets.ts';
@@ -75,9 +76,24 @@ function rowOf(dataset: Dataset): fc.Arbitrary<Cells> {
   return fc.record(Object.fromEntries(cells));
 }
 
+/** Columns of requests of a hundred payers, mixed as they happen, as SQL over a row number. */
+const PAYERS: Readonly<Record<string, string>> = {
+  native_id: 'md5(cast(i as varchar))',
+  event_at_ms: '1700000000000 + i',
+  tenant_key: "'payer-' || lpad(cast(i % 100 as varchar), 2, '0')",
+  site_id: "'hq'",
+  model: "'model-' || cast(hash(i) % 5 as varchar)",
+  output_tokens: 'hash(i) % 1000',
+  usage_source: "'provider'",
+  status: "'success'",
+  source: "'litellm'",
+  object_id: "'a'",
+  line: 'i',
+};
+
 describe('merged files', () => {
   for (const dataset of Object.values(DATASETS)) {
-    test(`${dataset.name}: the multiset of whole rows is that of the inputs, in order of time`, async () => {
+    test(`${dataset.name}: the multiset of whole rows is that of the inputs, in the order of merged files`, async () => {
       await fc.assert(
         fc.asyncProperty(
           fc.array(fc.array(rowOf(dataset), { minLength: 1, maxLength: 5 }), { minLength: 1, maxLength: 3 }),
@@ -90,10 +106,9 @@ describe('merged files', () => {
             const given = all.flat().map((row) => names.map((name) => row[name] ?? null));
             assert.deepEqual(rows.map((row) => JSON.stringify(row)).sort(), given.map((row) => JSON.stringify(row)).sort());
             const times = rows.map((row) => Number(row[names.indexOf(dataset.partitionBy)]));
-            assert.deepEqual(
-              times,
-              [...times].sort((left, right) => left - right),
-            );
+            const together = rows.map((row) => JSON.stringify((dataset.clusterBy ?? []).map((name) => row[names.indexOf(name)])));
+            assert.equal(new Set(together).size, together.filter((one, at) => one !== together[at - 1]).length);
+            assert.ok(times.every((time, at) => together[at] !== together[at - 1] || time >= (times[at - 1] ?? time)));
             assert.equal(merged.digest, merged.inputDigest);
             assert.deepEqual([merged.rows, merged.minMs, merged.maxMs], [rows.length, Math.min(...times), Math.max(...times)]);
             const ids = rows.map((row) => row[names.indexOf('object_id')]);
@@ -143,6 +158,28 @@ describe('merged files', () => {
     const spread = [rows.slice(200), rows.slice(0, 100), rows.slice(100, 200).reverse()];
     const other = await merger.merge(dataset, each(await Promise.all(spread.map((part) => parquet(dataset, part)))));
     assert.equal(other.sha256, one.sha256);
+  });
+
+  test("one payer's rows are found without reading those of the others", async () => {
+    const inputs: Uint8Array[] = [];
+    for (const part of [0, 1]) {
+      const path = join(folder, `payers-${part}.parquet`);
+      const columns = dataset.columns.map(({ name, type }) => `cast(${PAYERS[name] ?? 'null'} as ${type}) as "${name}"`).join(', ');
+      await engine.connection.run(`copy (select ${columns} from range(250000) as numbers (i)) to ${sqlText(path)} (format parquet)`);
+      inputs.push(readFileSync(path));
+    }
+    const { file, bytes } = await merger.merge(dataset, each(inputs));
+    const columns = ['event_at_ms', 'tenant_key', 'model', 'output_tokens'];
+    const scanned = async (payer: string): Promise<number> =>
+      await scannedBytes(engine.connection, [file], columns, [{ column: 'tenant_key', from: payer, to: payer }]);
+    const all = await scannedBytes(engine.connection, [file], columns, []);
+    // 500,000 rows are five row groups, and one of a hundred payers lies in one or two of them.
+    for (const payer of ['payer-00', 'payer-50', 'payer-99']) {
+      assert.ok((await scanned(payer)) > 0);
+      assert.ok((await scanned(payer)) * 2 < all, payer);
+    }
+    assert.equal(await scanned('payer-none'), 0);
+    assert.ok(all < bytes);
   });
 
   test('a column that an earlier kashi did not write is null', async () => {

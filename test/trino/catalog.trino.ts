@@ -47,7 +47,7 @@ describe('the Glue database of a deploy', { skip: missing ?? false }, () => {
 
   before(async () => {
     emulator = await startMoto();
-    trino = await startTrino({ awsdatacatalog: settings(emulator) });
+    trino = await startTrino({ catalogs: { awsdatacatalog: settings(emulator) } });
     opened = await smallCentre();
     await opened.ingest();
     const client = { ...emulator.client, forcePathStyle: true };

@@ -33,38 +33,81 @@ export async function missingForTrino(): Promise<string | null> {
   }
 }
 
-/** `catalogs`: settings of further catalogs, by name. */
-export async function startTrino(catalogs: Readonly<Record<string, Readonly<Record<string, string>>>> = {}): Promise<TrinoServer> {
-  const [java, home] = [await javaHome(), await installed()];
+export interface ClusterOptions {
+  /** Nodes beside the coordinator, which computes nothing then; 0: the coordinator alone. */
+  readonly workers: number;
+  /** Of each Java process. Units: GB. */
+  readonly heapGb: number;
+  /** Settings of further catalogs, by name. */
+  readonly catalogs: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+
+export async function startTrino({ workers = 0, heapGb = 2, catalogs = {} }: Partial<ClusterOptions> = {}): Promise<TrinoServer> {
   const folder = mkdtempSync(join(tmpdir(), 'kashi-trino-'));
   const port = await freePort();
-  writeSettings(folder, port);
-  for (const [name, settings] of Object.entries(catalogs)) {
-    const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}\n`);
-    writeFileSync(join(folder, 'catalog', `${name}.properties`), lines.join(''));
+  const url = `http://127.0.0.1:${port}`;
+  const nodes: Started[] = [];
+  const stop = async (): Promise<void> => {
+    await Promise.all(nodes.map((node) => node.stop()));
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    nodes.push(await startNode({ folder, name: 'coordinator', port, coordinator: url, computes: workers === 0, heapGb, catalogs }));
+    for (let worker = 1; worker <= workers; worker += 1)
+      nodes.push(
+        await startNode({ folder, name: `worker-${worker}`, port: await freePort(), coordinator: url, computes: true, heapGb, catalogs }),
+      );
+    await Promise.all(nodes.map(({ ready }) => ready));
+  } catch (error) {
+    await stop();
+    throw error;
   }
-  const log = openSync(join(folder, 'log'), 'w');
-  const child = spawn(join(java ?? '', 'bin/java'), argumentsOf(folder, home), { cwd: folder, stdio: ['ignore', log, log] });
+  return { url, uri: (path) => `local://${path}`, stop };
+}
+
+interface NodeOptions {
+  readonly folder: string;
+  readonly name: string;
+  readonly port: number;
+  /** Its address; a node with another port is a worker. */
+  readonly coordinator: string;
+  readonly computes: boolean;
+  readonly heapGb: number;
+  readonly catalogs: ClusterOptions['catalogs'];
+}
+
+interface Started {
+  /** Errors: the last words of a server that did not start. */
+  readonly ready: Promise<void>;
+  stop(): Promise<void>;
+}
+
+async function startNode(options: NodeOptions): Promise<Started> {
+  const [java, home] = [await javaHome(), await installed()];
+  const own = join(options.folder, options.name);
+  writeSettings(own, options);
+  const log = openSync(join(own, 'log'), 'w');
+  const child = spawn(join(java ?? '', 'bin/java'), argumentsOf(own, home, options), { cwd: own, stdio: ['ignore', log, log] });
   closeSync(log);
   const ended = once(child, 'exit');
   const letGo = endWith(child);
-  const stop = async (): Promise<void> => {
-    letGo();
-    child.kill();
-    await Promise.race([ended, wait(20_000, undefined, { ref: false }).then(() => child.kill('SIGKILL'))]);
-    await ended;
-    rmSync(folder, { recursive: true, force: true });
-  };
-  const said = (): string => readFileSync(join(folder, 'log'), 'utf8');
-  for (let tries = 0; !said().includes('SERVER STARTED'); tries += 1) {
-    if (child.exitCode !== null || tries > START_TRIES) {
-      const words = said().slice(-3000);
-      await stop();
-      throw new Error(`Trino did not start: ${words}`);
+  const said = (): string => readFileSync(join(own, 'log'), 'utf8');
+  const ready = (async (): Promise<void> => {
+    for (let tries = 0; !said().includes('SERVER STARTED'); tries += 1) {
+      if (child.exitCode !== null || tries > START_TRIES) throw new Error(`Trino did not start: ${said().slice(-3000)}`);
+      await wait(500);
     }
-    await wait(500);
-  }
-  return { url: `http://127.0.0.1:${port}`, uri: (path) => `local://${path}`, stop };
+  })();
+  ready.catch(() => {});
+  return {
+    ready,
+    stop: async () => {
+      letGo();
+      child.kill();
+      await Promise.race([ended, wait(20_000, undefined, { ref: false }).then(() => child.kill('SIGKILL'))]);
+      await ended;
+    },
+  };
 }
 
 /** The server without plugins, and the one plugin that is asked for: half of what the whole archive weighs. */
@@ -100,23 +143,31 @@ async function javaHome(): Promise<string | null> {
   return null;
 }
 
-function writeSettings(folder: string, port: number): void {
-  mkdirSync(join(folder, 'catalog'));
+/** A machine that is busy with other things is slow, not dead. */
+const PATIENCE = `query.remote-task.max-error-duration=15m
+exchange.max-error-duration=15m
+failure-detector.enabled=false
+`;
+
+function writeSettings(own: string, { folder, port, coordinator, computes, heapGb, catalogs }: NodeOptions): void {
+  mkdirSync(join(own, 'catalog'), { recursive: true });
+  const isCoordinator = coordinator.endsWith(`:${port}`);
+  // What a node keeps for itself, and what one statement may take of the rest; more goes to the disk.
+  const [headroomMb, queryMb] = [heapGb * 200, heapGb * 500];
   writeFileSync(
-    join(folder, 'config.properties'),
-    `coordinator=true
-node-scheduler.include-coordinator=true
-http-server.http.port=${port}
-discovery.uri=http://127.0.0.1:${port}
-query.max-memory=1GB
-query.max-memory-per-node=1GB
-memory.heap-headroom-per-node=400MB
-web-ui.enabled=false
-catalog.config-dir=${join(folder, 'catalog')}
+    join(own, 'config.properties'),
+    `coordinator=${isCoordinator}
+${isCoordinator ? `node-scheduler.include-coordinator=${computes}\nquery.max-history=10000\nquery.min-expire-age=24h\nquery.max-memory=${queryMb * 8}MB\n` : ''}http-server.http.port=${port}
+discovery.uri=${coordinator}
+query.max-memory-per-node=${queryMb}MB
+memory.heap-headroom-per-node=${headroomMb}MB
+spill-enabled=true
+${PATIENCE}spiller-spill-path=${join(own, 'spill')}
+${isCoordinator ? 'web-ui.enabled=false\n' : ''}catalog.config-dir=${join(own, 'catalog')}
 `,
   );
   writeFileSync(
-    join(folder, 'catalog/hive.properties'),
+    join(own, 'catalog/hive.properties'),
     `connector.name=hive
 hive.metastore=file
 hive.metastore.catalog.dir=local://${join(folder, 'metastore')}
@@ -126,23 +177,27 @@ hive.non-managed-table-writes-enabled=true
 hive.storage-format=PARQUET
 `,
   );
+  for (const [name, settings] of Object.entries(catalogs)) {
+    const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}\n`);
+    writeFileSync(join(own, 'catalog', `${name}.properties`), lines.join(''));
+  }
 }
 
-function argumentsOf(folder: string, home: string): string[] {
+function argumentsOf(own: string, home: string, { name, heapGb }: NodeOptions): string[] {
   return [
-    '-Xmx2G',
+    `-Xmx${heapGb}G`,
     '-XX:+UseG1GC',
     '-Djdk.attach.allowAttachSelf=true',
     '-Djdk.nio.maxCachedBufferSize=2000000',
     '--add-modules=jdk.incubator.vector',
     '--enable-native-access=ALL-UNNAMED',
     '-Dnode.environment=test',
-    '-Dnode.id=kashi',
-    `-Dnode.data-dir=${join(folder, 'data')}`,
+    `-Dnode.id=kashi-${name}`,
+    `-Dnode.data-dir=${join(own, 'data')}`,
     '-Dnode.bind-ip=127.0.0.1',
     '-Dnode.internal-address=127.0.0.1',
     `-Dplugin.dir=${join(home, 'plugin')}`,
-    `-Dconfig=${join(folder, 'config.properties')}`,
+    `-Dconfig=${join(own, 'config.properties')}`,
     '-cp',
     join(home, 'lib/*'),
     'io.trino.server.TrinoServer',
