@@ -13,6 +13,7 @@ export interface StatementWording {
   readonly amountDue: Readonly<Record<'bill' | 'estimate', string>>;
   readonly summary: string;
   readonly byTenant: string;
+  readonly tenantName: string;
   readonly byItem: string;
   readonly bySite: string;
   readonly lines: string;
@@ -94,6 +95,7 @@ const EN: StatementWording = {
   amountDue: { bill: 'Total charged', estimate: 'Estimated total' },
   summary: 'Summary',
   byTenant: 'By tenant',
+  tenantName: 'Name',
   byItem: 'By item',
   bySite: 'By site',
   lines: 'Charge lines',
@@ -202,6 +204,7 @@ const ZH: StatementWording = {
   amountDue: { bill: '应付合计', estimate: '暂估合计' },
   summary: '汇总',
   byTenant: '按租户',
+  tenantName: '租户名称',
   byItem: '按项目',
   bySite: '按站点',
   lines: '账单明细',

@@ -173,7 +173,7 @@ function summarySheet(statement: Statement, words: Words, linesName: string): Om
       [text(`${own.period} ${statement.period} (${statement.timeZone})`), text(statement.currency)],
       [],
       [text(own.byTenant, 'section'), text('', 'section'), text('', 'section')],
-      [text(base.tenant, 'head'), text(base.amount, 'numberHead'), text(own.lines, 'numberHead'), text('', 'head')],
+      [text(base.tenant, 'head'), text(base.amount, 'numberHead'), text(own.lines, 'numberHead'), text(own.tenantName, 'head')],
       ...statement.bills.map((bill, index): CellPlan[] => {
         const mine = `EXACT(${range(COLUMNS.tenant)},$A$${7 + index})`;
         return [

@@ -10,7 +10,7 @@ import { workbookBytes } from '../../functions/cli/wiring-statements.ts';
 import { sumDecimals } from '../../functions/domain/money.ts';
 import type { WorkbookPlan } from '../../functions/domain/workbook.ts';
 import { type Words, wordsOf } from '../../functions/statements/line-text.ts';
-import { type Statement, statementOf } from '../../functions/statements/statement.ts';
+import { type Statement, type StatementSource, statementOf, tenantsOf } from '../../functions/statements/statement.ts';
 import { workbookOf } from '../../functions/statements/workbook.ts';
 import { HOSTILE, month } from '../statements/month.ts';
 import { closedCentre, closedMonth, newFolder, removeFolders } from './centres.ts';
@@ -96,10 +96,12 @@ async function pdfOf(statement: Statement, words: Words): Promise<string> {
 
 describe('documents', { skip: missing ?? false, timeout: 15 * 60_000 }, () => {
   const zh = wordsOf('zh-CN');
+  let source: StatementSource;
   let demo: Statement;
   before(async () => {
     const centre = await closedCentre(4, null);
-    demo = statementOf(await closedSource(centre, await closedMonth(centre, '2026-10')), null);
+    source = await closedSource(centre, await closedMonth(centre, '2026-10'));
+    demo = statementOf(source, null);
   });
 
   test('LibreOffice recomputes every line and total of the demo month', async () => assertRecomputed(await recomputed(demo, zh), demo, zh));
@@ -151,6 +153,16 @@ describe('documents', { skip: missing ?? false, timeout: 15 * 60_000 }, () => {
     const text = run('zbarimg', ['--quiet', '--raw', join(file, '..', picture)]);
     for (const part of [`sha256 ${demo.proof?.bill}`, `key ${demo.proof?.keyId}`, 'kashi verify 2026-10'])
       assert.ok(text.includes(part), text);
+  });
+
+  test('a tenant’s PDF names no other tenant', async () => {
+    const own = pages(await pdfOf(statementOf(source, 'research'), zh)).join('\n');
+    assert.ok(own.includes('研究院'));
+    for (const id of tenantsOf(source)) {
+      if (id === 'research') continue;
+      assert.ok(!own.includes(source.names.get(id) ?? id), id);
+      assert.doesNotMatch(own, new RegExp(`(?<!\\w)${id}\\b`));
+    }
   });
 
   test('an estimate is marked on every page', async () => {

@@ -10,6 +10,17 @@ const installed = await packages().catch((error: Error) => error);
 const missing = installed instanceof Error ? `npm cannot install their packages: ${installed.message}` : null;
 if (missing !== null) console.log(`Notebooks are not run: ${missing}`);
 
+test('an old number and an old picture are told, other pixels are not', () => {
+  const output = (number: string, drawn: string, pixels: string): readonly Output[] => [
+    { output_type: 'display_data', data: { 'text/plain': number }, metadata: {} },
+    { output_type: 'display_data', data: { 'image/png': pixels, 'text/plain': 'a chart' }, metadata: { kashi: { drawn } } },
+  ];
+  const now = seen(output('3.77', 'a', 'x'));
+  assert.deepEqual(seen(output('3.77', 'a', 'y')), now);
+  assert.notDeepEqual(seen(output('3.78', 'a', 'x')), now);
+  assert.notDeepEqual(seen(output('3.77', 'b', 'x')), now);
+});
+
 describe('notebooks', { skip: missing ?? false, timeout: 15 * 60_000 }, () => {
   let bench: Bench;
   before(() => {
