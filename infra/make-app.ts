@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { App } from 'aws-cdk-lib';
-import { ecrPlace } from '../functions/domain/ecr-place.ts';
+import { parseEcrHost } from '../functions/domain/ecr-host.ts';
 import { AnalystStack } from './analyst-stack.ts';
 import { BillingStack } from './billing-stack.ts';
 import { BudgetStack } from './budget-stack.ts';
@@ -96,7 +96,7 @@ function distribute(
   distributing.set(app, [...(distributing.get(app) ?? []), config]);
   refuseSharedRegistries(distributing.get(app) ?? []);
   const env = { ...(account === null ? {} : { account }), ...(region === null ? {} : { region }) };
-  const hq = ecrPlace(distribution.fleet.registryUrl);
+  const hq = parseEcrHost(distribution.fleet.registryUrl);
   const name = (part: string): string => `kashi-${stage}-${part}`;
   const attestationKey = ATTESTATION_ALIAS(stage);
   const source = { stage, centre: config.centre, fleet: distribution.folder, attestationKey };

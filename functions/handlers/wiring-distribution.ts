@@ -16,16 +16,16 @@ import { Coordinator, type CoordinatorOptions } from '../distribution/coordinato
 import { xSignature } from '../distribution/edge-delivery.ts';
 import type { Edge } from '../distribution/fleet.ts';
 import { FleetLog } from '../distribution/fleet-log.ts';
-import { directCopies, type ImageCopies, managedCopies } from '../distribution/image-copies.ts';
+import { directCopies, type ImageCopies } from '../distribution/image-copies.ts';
 import type { TruthOptions } from '../distribution/intake-truth.ts';
 import { type ModelsFile, NO_MODELS_FILE, parseModelsFile } from '../distribution/models-file.ts';
 import type { RolloutWorld } from '../distribution/perform.ts';
-import { ecrPlace } from '../domain/ecr-place.ts';
+import { type EcrAddress, isReplicaOf, parseEcrHost } from '../domain/ecr-host.ts';
 import { KashiError } from '../domain/errors.ts';
 import { type FleetFile, parseFleet } from '../domain/fleet-file.ts';
 import { parseHookSecrets, signHook } from '../domain/hook-signature.ts';
 import { parseOneYaml } from '../domain/yaml-config.ts';
-import type { ImageRegistry, ImageReplication } from '../ports.ts';
+import type { ImageRegistry } from '../ports.ts';
 import { parseTokens } from '../receive/tokens.ts';
 import { derived, fleetSecrets, hookSecrets, setting, systemClock, warehouse } from './wiring.ts';
 
@@ -97,7 +97,7 @@ export async function deployedFleet(): Promise<DeployedFleet> {
     file.edges.map(({ edge, publicKey }) => [edge, publicKey === null ? null : readFileSync(`${FOLDER}/${publicKey}`, 'utf8')]),
   );
   const places = Map.groupBy(file.edges, ({ registryUrl }) => {
-    const place = ecrPlace(registryUrl);
+    const place = parseEcrHost(registryUrl);
     return place === null ? '' : `${place.account}/${place.region}`;
   });
   return {
@@ -194,44 +194,41 @@ function hookHeadersOf(file: FleetFile, secrets: Secrets): RolloutWorld['hookHea
   };
 }
 
-function openRegistry(url: string): ImageRegistry {
-  const place = ecrPlace(url);
-  return place === null ? ociRegistry({ url }) : ecrRegistry({ client: new ECRClient({ region: place.region }), host: place.host });
+function openRegistry(address: string): ImageRegistry {
+  const ecr = parseEcrHost(address);
+  return ecr === null ? ociRegistry({ url: address }) : ecrRegistry({ client: clientOf(ecr), host: address });
 }
 
-/** ECR copies to ECR by itself; to every other registry kashi does. */
+function clientOf({ region }: EcrAddress): ECRClient {
+  return new ECRClient({ region });
+}
+
+/** kashi copies, but for what ECR at headquarters replicates to other Regions by itself; what got stuck it copies all the same. */
 function copiesOf(file: FleetFile, direct: ImageCopies): ImageCopies {
-  const hq = ecrPlace(file.registryUrl);
+  const hq = parseEcrHost(file.registryUrl);
   if (hq === null) return direct;
   const regions = new Map(
-    file.edges.flatMap(({ edge, registryUrl }) => (ecrPlace(registryUrl) === null ? [] : [[edge, ecrPlace(registryUrl)!.region]])),
-  );
-  const managed = managedCopies(
-    byEdge(ecrReplication({ client: new ECRClient({ region: hq.region }), host: hq.host }, hq.account), regions),
-    direct,
-  );
-  const of = ({ edge }: Edge): ImageCopies => (regions.has(edge) ? managed : direct);
-  return {
-    start: (edge, release) => of(edge).start(edge, release),
-    state: (edge, release) => of(edge).state(edge, release),
-    copy: direct.copy,
-  };
-}
-
-/** ECR knows Regions, the fleet knows edges; several may pull from the registry of one Region. */
-function byEdge(replication: ImageReplication, regions: ReadonlyMap<string, string>): ImageReplication {
-  const regionOf = (edge: string): string => regions.get(edge) ?? edge;
-  return {
-    ...replication,
-    replicate: async (repository, digest, edge) => ({
-      ...(await replication.replicate(repository, digest, regionOf(edge))),
-      destination: edge,
+    file.edges.flatMap(({ edge, registryUrl }) => {
+      const its = parseEcrHost(registryUrl);
+      return its !== null && isReplicaOf(its, hq) ? [[edge, its.region] as const] : [];
     }),
-    status: async (repository, digest) => {
-      const states = await replication.status(repository, digest);
-      return [...regions].flatMap(([edge, region]) =>
-        states.filter(({ destination }) => destination === region).map((state) => ({ ...state, destination: edge })),
-      );
+  );
+  const replication = ecrReplication({ client: clientOf(hq), host: file.registryUrl }, hq.account);
+  const state: ImageCopies['state'] = async ({ edge }, { repository, digest }) => {
+    const here = (await replication.status(repository, digest)).find(({ destination }) => destination === regions.get(edge));
+    const { status = 'in_progress', failureCode = null } = here ?? {};
+    return { status, bytesMoved: 0, fault: status === 'failed' ? (failureCode ?? 'the registry gives no reason') : null };
+  };
+  return {
+    start: async (edge, release) => {
+      const region = regions.get(edge.edge);
+      if (region === undefined) return await direct.start(edge, release);
+      const known = (await replication.status(release.repository, release.digest)).some(({ destination }) => destination === region);
+      // What says nothing about the Region was pushed before it was a destination: it is sent after it.
+      if (!known) await replication.startBackfill(region);
+      return await state(edge, release);
     },
+    state: async (edge, release) => await (regions.has(edge.edge) ? state : direct.state)(edge, release),
+    copy: (edge, release) => direct.copy(edge, release),
   };
 }

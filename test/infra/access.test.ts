@@ -190,6 +190,7 @@ const MAY: Readonly<Record<FunctionName, readonly Right[]>> = {
     'kms:Sign edgekey',
     'secretsmanager:GetSecretValue FleetSecrets',
     ...CONSUME.map((action) => `sqs:${action} RolloutWork`),
+    ...['ListReplicationBackfills', 'StartReplicationBackfill'].map((action) => `ecr:${action} "*"`),
     ...[...READ_IMAGES, 'DescribeImageReplicationStatus'].map((action) => `ecr:${action} ap-southeast-1/production-models/*`),
     ...['ap-southeast-3', 'eu-central-1'].flatMap((region) =>
       [...READ_IMAGES, ...COPY_IMAGES].map((action) => `ecr:${action} ${region}/production-models/*`),
