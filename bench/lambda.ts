@@ -38,7 +38,7 @@ try {
 
 function measureBundle(): void {
   for (const architecture of ['arm64', 'x64'] as const) {
-    const bundle = makeBundle(architecture, join(import.meta.dirname, '..', 'functions', 'cli', 'templates'), null);
+    const bundle = makeBundle(architecture, join(import.meta.dirname, '..', 'functions', 'cli', 'templates'));
     const zip = join(folder, `${architecture}.zip`);
     execFileSync('python3', ['-m', 'zipfile', '-c', zip, ...readdirSync(bundle).map((name) => join(bundle, name))]);
     console.log(`bundle ${architecture}: ${mebibytes(sizeOf(bundle))} MiB unzipped, ${mebibytes(statSync(zip).size)} MiB zipped`);

@@ -8,8 +8,6 @@ import { METRIC } from '../functions/contract.ts';
 import type { BillingStack } from './billing-stack.ts';
 import type { StageConfig } from './config.ts';
 import type { StageFunction } from './constructs/stage-function.ts';
-import { distributionAlarms } from './distribution-alarms.ts';
-import type { DistributionStack } from './distribution-stack.ts';
 import type { IngestStack } from './ingest-stack.ts';
 
 export interface AlarmPlan {
@@ -29,15 +27,13 @@ export interface Watched {
   readonly config: StageConfig;
   readonly ingest: IngestStack;
   readonly billing: BillingStack;
-  /** Null for a stage without distribution. */
-  readonly distribution: DistributionStack | null;
 }
 
 const QUARTER = Duration.minutes(15);
 const HOUR = Duration.hours(1);
 
 /** Every alarm of a stage, in the order in which data flows. */
-export function alarmPlans({ config, ingest, billing, distribution }: Watched): readonly AlarmPlan[] {
+export function alarmPlans({ config, ingest, billing }: Watched): readonly AlarmPlan[] {
   const own = (metricName: string, statistic: string, period: Duration): Metric =>
     new Metric({ namespace: METRIC.namespace, metricName, dimensionsMap: { service: config.stage }, statistic, period });
   const { ingest: ingester, reconcile, seal, compact, collect } = ingest.functions;
@@ -155,7 +151,6 @@ export function alarmPlans({ config, ingest, billing, distribution }: Watched): 
     { name: 'waiver-errors', meaning: 'a waiver was refused, or could not be signed', metric: errors(waive, HOUR), at: 1 },
     { name: 'exporter-errors', meaning: 'the files of a bill cannot be written', metric: errors(exporter, HOUR), at: 3 },
     ...endpointAlarms(ingest, own),
-    ...(distribution === null ? [] : distributionAlarms(config, distribution, own)),
   ];
 }
 

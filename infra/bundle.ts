@@ -20,14 +20,8 @@ const HANDLERS = join('functions', 'handlers');
 /** Of the centre's folder, what its configuration may name. Keys, secrets, logs and the warehouse of a trial stay out. */
 const CONFIGURATION = /\.(ya?ml|csv)$/;
 
-/** Of the fleet's folder: its files and the public keys of edges. Secrets lie in Secrets Manager. */
-const FLEET = /(\.ya?ml|\.pub\.pem)$/;
-
-/**
- * Makes the bundle and returns its folder. `fleet`: folder of fleet.yaml, null without one.
- * Errors: KashiError not_found when the engine's binary cannot be had, config_missing.
- */
-export function makeBundle(architecture: 'arm64' | 'x64', centre: string, fleet: string | null): string {
+/** Makes the bundle and returns its folder. Errors: KashiError not_found when the engine's binary cannot be had, config_missing. */
+export function makeBundle(architecture: 'arm64' | 'x64', centre: string): string {
   const out = join(CACHE, `bundle-${architecture}`);
   rmSync(out, { recursive: true, force: true });
   bundleHandlers(join(out, HANDLERS));
@@ -35,8 +29,6 @@ export function makeBundle(architecture: 'arm64' | 'x64', centre: string, fleet:
   cpSync(join(ROOT, 'sql'), join(out, 'sql'), { recursive: true });
   cpSync(join(ROOT, 'functions', 'close', 'verify-bill.mjs'), join(out, 'functions', 'close', 'verify-bill.mjs'));
   copyCentre(centre, join(out, 'centre'));
-  if (fleet !== null)
-    cpSync(fleet, join(out, 'fleet'), { recursive: true, filter: (path) => statSync(path).isDirectory() || FLEET.test(path) });
   const binding = bindingFolder(architecture);
   cpSync(binding, join(out, 'node_modules', '@duckdb', `node-bindings-linux-${architecture}`), { recursive: true });
   return out;

@@ -131,8 +131,11 @@ export class DistributionStack extends Stack {
   }
 
   private makeFunctions(parts: StageParts): DistributionStack['functions'] {
-    const make = (name: Name, description: string, memoryMb: number, timeoutS: number): StageFunction =>
-      new StageFunction(this, { ...parts, name, description, memoryMb, timeoutS, environment: this.environmentOf(name) });
+    const make = (name: Name, description: string, memoryMb: number, timeoutS: number): StageFunction => {
+      const made = new StageFunction(this, { ...parts, name, description, memoryMb, timeoutS });
+      for (const [setting, value] of Object.entries(this.environmentOf(name))) made.function.addEnvironment(setting, value);
+      return made;
+    };
     return {
       hook: make('hook', 'hooks of model registries → a queue on the disk', 512, 20),
       intake: make('intake', 'hooks → what they point at → model registry', 512, 300),

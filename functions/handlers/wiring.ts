@@ -102,10 +102,10 @@ export const derived = {
   replace: (key: string, document: unknown) => replaceObject(s3, setting('warehouseBucket'), key, `${JSON.stringify(document, null, 1)}\n`),
 };
 
+export const exports = () => bucketStore(setting('exportBucket'));
+
 /** The warehouse bucket alone: models, releases, hooks and the fleet lie there. */
 export const warehouse = () => bucketStore(setting('warehouseBucket'));
-
-export const exports = () => bucketStore(setting('exportBucket'));
 
 const secrets = new SecretsManagerClient({});
 

@@ -34,8 +34,6 @@ export interface StageFunctionProps extends StageParts {
   readonly queue?: Queue;
   readonly deadLetters?: Queue;
   readonly tokens?: Secret;
-  /** Besides what its rights say. @default none */
-  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Share of the memory that the engine may take; Node and its buffers need the rest (RELIABILITY 1.13). */
@@ -91,8 +89,7 @@ export class StageFunction extends Construct {
     return made;
   }
 
-  private environment(props: StageFunctionProps): Record<string, string> {
-    const { stage, memoryMb, buckets, signingKey, queue, deadLetters, tokens } = props;
+  private environment({ stage, memoryMb, buckets, signingKey, queue, deadLetters, tokens }: StageFunctionProps): Record<string, string> {
     const { signing, buckets: rights } = this.access;
     const named = (name: BucketName, key: string): Record<string, string> =>
       rights[name] === undefined ? {} : { [key]: buckets[name].bucketName };
@@ -110,7 +107,6 @@ export class StageFunction extends Construct {
       ...(tokens === undefined ? {} : { [ENV.tokensSecret]: tokens.secretArn }),
       POWERTOOLS_SERVICE_NAME: stage,
       POWERTOOLS_LOG_LEVEL: 'INFO',
-      ...props.environment,
     };
   }
 

@@ -37,19 +37,24 @@ function rightsOf(name: FunctionName): Right[] {
   return [...new Set(rights)].filter((right) => !/^(logs|xray):/.test(right)).sort();
 }
 
+/** Repositories by Region, keys, secrets and queues of the distribution stack. */
+function placeOfDistribution(text: string): string | null {
+  const [, region, images] = /:ecr:([a-z0-9-]+):\d{12}:repository\/([a-z-]+\/\*)/.exec(text) ?? [];
+  if (region !== undefined) return `${region}/${images}`;
+  const key = /(Edge|Attestation)Key[0-9A-F]{8}/.exec(text)?.[1];
+  return key === undefined ? (/HookSecrets|FleetSecrets|IntakeWork|RolloutWork/.exec(text)?.[0] ?? null) : `${key.toLowerCase()}key`;
+}
+
 function placesOf({ Resource: named, Condition }: Statement): string[] {
   const listed = Array.isArray(named) ? named : [named];
   const prefixes = Condition?.StringLikeIfExists?.['s3:prefix'];
   return listed.flatMap((one) => {
+    const distribution = placeOfDistribution(JSON.stringify(one));
+    if (distribution !== null) return [distribution];
     const text = JSON.stringify(one);
-    const [, region, images] = /:ecr:([a-z0-9-]+):\d{12}:repository\/([a-z-]+\/\*)/.exec(text) ?? [];
-    if (region !== undefined) return [`${region}/${images}`];
-    const place = /(Landing|Warehouse|Bills|Export|Signing|Edge|Attestation)(Key)?[0-9A-F]{8}/.exec(text);
+    const place = /(Landing|Warehouse|Bills|Export|Signing)(Key)?[0-9A-F]{8}/.exec(text);
     const tail = /"\/([^"]*)"\]\]/.exec(text)?.[1];
-    const start =
-      place === null
-        ? (/Landed|DeadLetters|Tokens|HookSecrets|FleetSecrets|IntakeWork|RolloutWork/.exec(text)?.[0] ?? text)
-        : `${place[1]}${place[2] ?? ''}`.toLowerCase();
+    const start = place === null ? (/Landed|DeadLetters|Tokens/.exec(text)?.[0] ?? text) : `${place[1]}${place[2] ?? ''}`.toLowerCase();
     if (prefixes !== undefined) return many(prefixes).map((prefix) => `${start}/${prefix}`);
     return [tail === undefined ? start : `${start}/${tail}`];
   });
