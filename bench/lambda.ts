@@ -38,7 +38,7 @@ try {
 
 function measureBundle(): void {
   for (const architecture of ['arm64', 'x64'] as const) {
-    const bundles = makeBundles(architecture, join(import.meta.dirname, '..', 'functions', 'cli', 'templates'), null);
+    const bundles = makeBundles(architecture, join(import.meta.dirname, '..', 'functions', 'cli', 'templates'));
     for (const [name, bundle] of Object.entries(bundles)) {
       const zip = join(folder, `${architecture}-${name}.zip`);
       execFileSync('python3', ['-m', 'zipfile', '-c', zip, ...readdirSync(bundle).map((one) => join(bundle, one))]);

@@ -74,11 +74,11 @@ export const FUNCTIONS = [
   'close',
   'waive',
   'export',
-  'receive',
   'hook',
   'intake',
   'hub',
   'rollout',
+  'receive',
 ] as const;
 
 export type FunctionName = (typeof FUNCTIONS)[number];
@@ -92,18 +92,18 @@ export const ENV = {
   billsBucket: 'KASHI_BILLS_BUCKET',
   exportBucket: 'KASHI_EXPORT_BUCKET',
   ingestQueue: 'KASHI_INGEST_QUEUE',
-  deadLetters: 'KASHI_DEAD_LETTERS',
-  signingKey: 'KASHI_SIGNING_KEY',
-  tokensSecret: 'KASHI_TOKENS_SECRET',
+  intakeQueue: 'KASHI_INTAKE_QUEUE',
+  rolloutQueue: 'KASHI_ROLLOUT_QUEUE',
   /** Secrets that models.yaml and fleet.yaml name as files: JSON of file name → text. */
   hooksSecret: 'KASHI_HOOKS_SECRET',
   fleetSecret: 'KASHI_FLEET_SECRET',
-  intakeQueue: 'KASHI_INTAKE_QUEUE',
-  rolloutQueue: 'KASHI_ROLLOUT_QUEUE',
   /** Signs messages to edges. */
   edgeKey: 'KASHI_EDGE_KEY',
   /** Signs attestations of images. */
   attestationKey: 'KASHI_ATTESTATION_KEY',
+  deadLetters: 'KASHI_DEAD_LETTERS',
+  signingKey: 'KASHI_SIGNING_KEY',
+  tokensSecret: 'KASHI_TOKENS_SECRET',
   /** Database of the Glue catalog whose tables show the newest snapshot. */
   catalog: 'KASHI_CATALOG',
   /** Memory of the engine, such as 1200MB. */
@@ -118,17 +118,6 @@ export const METRIC = {
   objectsFailed: 'ObjectsFailed',
   rowsCommitted: 'RowsCommitted',
   linesQuarantined: 'LinesQuarantined',
-  /** Landed objects that no `_seen` hint names, and the age of the oldest. */
-  objectsMissing: 'ObjectsMissing',
-  oldestMissing: 'OldestMissingSeconds',
-  snapshot: 'Snapshot',
-  /** The one that the tables of the catalog show. */
-  publishedSnapshot: 'PublishedSnapshot',
-  lineResidual: 'LineResidual',
-  unratedLines: 'UnratedLines',
-  checksFailed: 'ChecksFailed',
-  closeHindrances: 'CloseHindrances',
-  deliveriesRefused: 'DeliveriesRefused',
   hooksRefused: 'HooksRefused',
   hooksDead: 'HooksDead',
   /** Longest time without progress of a rollout that waits for nobody but kashi, a registry or an edge. */
@@ -142,4 +131,15 @@ export const METRIC = {
   /** From the promotion to live, and of it what was work; also by service, edge and wave, where the parts are too. */
   leadTime: 'LeadTimeSeconds',
   leadWork: 'LeadWorkSeconds',
+  /** Landed objects that no `_seen` hint names, and the age of the oldest. */
+  objectsMissing: 'ObjectsMissing',
+  oldestMissing: 'OldestMissingSeconds',
+  snapshot: 'Snapshot',
+  /** The one that the tables of the catalog show. */
+  publishedSnapshot: 'PublishedSnapshot',
+  lineResidual: 'LineResidual',
+  unratedLines: 'UnratedLines',
+  checksFailed: 'ChecksFailed',
+  closeHindrances: 'CloseHindrances',
+  deliveriesRefused: 'DeliveriesRefused',
 } as const;

@@ -11,20 +11,6 @@ export interface BucketRights {
 
 export type BucketName = 'landing' | 'warehouse' | 'bills' | 'export';
 
-export interface Access {
-  readonly buckets: Readonly<Partial<Record<BucketName, BucketRights>>>;
-  /** verify: reads the public key. */
-  readonly signing?: 'sign' | 'verify';
-  readonly queue?: 'receive' | 'send';
-  /** Counts the dead letters. */
-  readonly deadLetters?: true;
-  readonly tokens?: true;
-  /** Of the distribution stack, which gives these rights itself. */
-  readonly distribution?: DistributionAccess;
-  /** Points tables of the catalog's one database at other folders. */
-  readonly catalog?: true;
-}
-
 export interface DistributionAccess {
   /** The one secret that it reads. */
   readonly secret: 'hooks' | 'fleet';
@@ -33,11 +19,24 @@ export interface DistributionAccess {
   readonly rollsOut?: true;
 }
 
+export interface Access {
+  /** Of the distribution stack, which gives these rights itself. */
+  readonly distribution?: DistributionAccess;
+  readonly buckets: Readonly<Partial<Record<BucketName, BucketRights>>>;
+  /** verify: reads the public key. */
+  readonly signing?: 'sign' | 'verify';
+  readonly queue?: 'receive' | 'send';
+  /** Counts the dead letters. */
+  readonly deadLetters?: true;
+  readonly tokens?: true;
+  /** Points tables of the catalog's one database at other folders. */
+  readonly catalog?: true;
+}
+
 /** Every key of a bucket. */
 export const ALL = '';
 
-const { models, releases, hooks, fleet, heard } = PREFIX;
-const { data, commits, seen, quarantine, segments, snapshots, config, provisional, tables } = PREFIX;
+const { data, commits, seen, quarantine, segments, snapshots, config, provisional, tables, fleet } = PREFIX;
 const { closes, bills, objects, orders, waivers } = PREFIX;
 
 /** A snapshot and the rows that it names. */
@@ -50,7 +49,27 @@ const RATING = {
   bills: { get: ISSUED, list: ISSUED },
 } as const;
 
+const DISTRIBUTION = {
+  // To get: whether a delivery that comes again has the same body.
+  hook: { buckets: { warehouse: { get: [PREFIX.hooks], put: [PREFIX.hooks] } }, distribution: { secret: 'hooks', sends: 'intake' } },
+  intake: {
+    buckets: { warehouse: { get: [PREFIX.hooks, PREFIX.models], list: [PREFIX.hooks], put: [PREFIX.hooks, PREFIX.models] } },
+    distribution: { secret: 'hooks' },
+  },
+  hub: {
+    buckets: { warehouse: { get: [PREFIX.fleet], put: [PREFIX.fleet, PREFIX.heard] } },
+    distribution: { secret: 'fleet', sends: 'rollout' },
+  },
+  rollout: {
+    buckets: {
+      warehouse: { get: [PREFIX.fleet, PREFIX.models, PREFIX.releases], list: [PREFIX.models, PREFIX.heard], put: [PREFIX.fleet] },
+    },
+    distribution: { secret: 'fleet', rollsOut: true },
+  },
+} as const satisfies Partial<Record<FunctionName, Access>>;
+
 export const ACCESS: Readonly<Record<FunctionName, Access>> = {
+  ...DISTRIBUTION,
   ingest: {
     buckets: {
       landing: { get: [ALL] },
@@ -100,12 +119,4 @@ export const ACCESS: Readonly<Record<FunctionName, Access>> = {
     signing: 'verify',
   },
   receive: { buckets: { landing: { put: [ALL] } }, tokens: true },
-  // To get: whether a delivery that comes again has the same body.
-  hook: { buckets: { warehouse: { get: [hooks], put: [hooks] } }, distribution: { secret: 'hooks', sends: 'intake' } },
-  intake: { buckets: { warehouse: { get: [hooks, models], list: [hooks], put: [hooks, models] } }, distribution: { secret: 'hooks' } },
-  hub: { buckets: { warehouse: { get: [fleet], put: [fleet, heard] } }, distribution: { secret: 'fleet', sends: 'rollout' } },
-  rollout: {
-    buckets: { warehouse: { get: [fleet, models, releases], list: [models, heard], put: [fleet] } },
-    distribution: { secret: 'fleet', rollsOut: true },
-  },
 };

@@ -9,8 +9,6 @@ import type { BillingStack } from './billing-stack.ts';
 import type { CatalogStack } from './catalog-stack.ts';
 import type { StageConfig } from './config.ts';
 import type { StageFunction } from './constructs/stage-function.ts';
-import { distributionAlarms } from './distribution-alarms.ts';
-import type { DistributionStack } from './distribution-stack.ts';
 import type { IngestStack } from './ingest-stack.ts';
 
 export interface AlarmPlan {
@@ -30,8 +28,6 @@ export interface Watched {
   readonly config: StageConfig;
   readonly ingest: IngestStack;
   readonly billing: BillingStack;
-  /** Null for a stage without distribution. */
-  readonly distribution: DistributionStack | null;
   readonly catalog: CatalogStack;
 }
 
@@ -39,7 +35,7 @@ const QUARTER = Duration.minutes(15);
 const HOUR = Duration.hours(1);
 
 /** Every alarm of a stage, in the order in which data flows. */
-export function alarmPlans({ config, ingest, billing, catalog, distribution }: Watched): readonly AlarmPlan[] {
+export function alarmPlans({ config, ingest, billing, catalog }: Watched): readonly AlarmPlan[] {
   const own = (metricName: string, statistic: string, period: Duration): Metric =>
     new Metric({ namespace: METRIC.namespace, metricName, dimensionsMap: { service: config.stage }, statistic, period });
   const { ingest: ingester, reconcile, seal, compact, collect } = ingest.functions;
@@ -163,7 +159,6 @@ export function alarmPlans({ config, ingest, billing, catalog, distribution }: W
     { name: 'waiver-errors', meaning: 'a waiver was refused, or could not be signed', metric: errors(waive, HOUR), at: 1 },
     { name: 'exporter-errors', meaning: 'the files of a bill cannot be written', metric: errors(exporter, HOUR), at: 3 },
     ...endpointAlarms(ingest, own),
-    ...(distribution === null ? [] : distributionAlarms(config, distribution, own)),
   ];
 }
 

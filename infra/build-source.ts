@@ -1,5 +1,5 @@
 /** What a build in CodeBuild runs from: kashi itself, the centre's configuration, the fleet's models.yaml and recipes. Made without Docker; no secret is in it. */
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseDocument } from 'yaml';
@@ -34,6 +34,12 @@ export function makeBuildSource({ stage, centre, fleet, attestationKey }: BuildS
     editYaml(join(fleet, 'models.yaml'), join(out, 'centre', 'models.yaml'), (document) => document.delete('endpoints'));
   if (existsSync(join(fleet, 'recipes'))) cpSync(join(fleet, 'recipes'), join(out, 'recipes'), { recursive: true });
   return out;
+}
+
+/** Puts the fleet's files and the public keys of edges into the functions' bundle. Secrets lie in Secrets Manager, and none is taken from here. */
+export function addFleet(folder: string, bundle: string): void {
+  const wanted = (path: string): boolean => statSync(path).isDirectory() || /(\.ya?ml|\.pub\.pem)$/.test(path);
+  cpSync(folder, join(bundle, 'fleet'), { recursive: true, filter: wanted });
 }
 
 function editYaml(from: string, to: string, edit: (document: ReturnType<typeof parseDocument>) => void): void {

@@ -22,9 +22,6 @@ const TYPESETTER = '@myriaddreamin/typst-ts-node-compiler';
 /** Of the centre's folder, what its configuration may name. Keys, secrets, logs and the warehouse of a trial stay out. */
 const CONFIGURATION = /\.(ya?ml|csv)$/;
 
-/** Of the fleet's folder: its files and the public keys of edges. Secrets lie in Secrets Manager. */
-const FLEET = /(\.ya?ml|\.pub\.pem)$/;
-
 export interface Bundles {
   /** Folder of every function but one. */
   readonly plain: string;
@@ -32,9 +29,9 @@ export interface Bundles {
   readonly printing: string;
 }
 
-/** Makes the bundles. `fleet`: folder of fleet.yaml, null without one. Errors: KashiError not_found when a binary cannot be had, config_missing. */
-export function makeBundles(architecture: 'arm64' | 'x64', centre: string, fleet: string | null): Bundles {
-  const plain = makeBundle(architecture, centre, fleet);
+/** Makes the bundles. Errors: KashiError not_found when a binary cannot be had, config_missing. */
+export function makeBundles(architecture: 'arm64' | 'x64', centre: string): Bundles {
+  const plain = makeBundle(architecture, centre);
   const printing = join(CACHE, `bundle-${architecture}-printing`);
   rmSync(printing, { recursive: true, force: true });
   cpSync(plain, printing, { recursive: true });
@@ -48,7 +45,7 @@ export function makeBundles(architecture: 'arm64' | 'x64', centre: string, fleet
 }
 
 /** Makes the bundle of those that do not print and returns its folder. Errors: as makeBundles. */
-function makeBundle(architecture: 'arm64' | 'x64', centre: string, fleet: string | null): string {
+function makeBundle(architecture: 'arm64' | 'x64', centre: string): string {
   const out = join(CACHE, `bundle-${architecture}`);
   rmSync(out, { recursive: true, force: true });
   bundleHandlers(join(out, HANDLERS));
@@ -56,8 +53,6 @@ function makeBundle(architecture: 'arm64' | 'x64', centre: string, fleet: string
   cpSync(join(ROOT, 'sql'), join(out, 'sql'), { recursive: true });
   cpSync(join(ROOT, 'functions', 'close', 'verify-bill.mjs'), join(out, 'functions', 'close', 'verify-bill.mjs'));
   copyCentre(centre, join(out, 'centre'));
-  if (fleet !== null)
-    cpSync(fleet, join(out, 'fleet'), { recursive: true, filter: (path) => statSync(path).isDirectory() || FLEET.test(path) });
   const engine = `@duckdb/node-bindings-linux-${architecture}`;
   cpSync(nativePackage(engine, ['duckdb.node', 'libduckdb.so']), join(out, 'node_modules', engine), { recursive: true });
   return out;

@@ -11,10 +11,11 @@ const FIVE = Duration.minutes(5);
 const QUARTER = Duration.minutes(15);
 const HOUR = Duration.hours(1);
 
-type Own = (name: string, statistic: string, period: Duration) => Metric;
-
-/** In the order of the way of a release. */
-export function distributionAlarms({ distribution: config }: StageConfig, stack: DistributionStack, own: Own): AlarmPlan[] {
+/** In the order of the way of a release; none for a stage without distribution. */
+export function distributionAlarms({ stage, distribution: config }: StageConfig, stack: DistributionStack | null): AlarmPlan[] {
+  if (stack === null) return [];
+  const own = (metricName: string, statistic: string, period: Duration): Metric =>
+    new Metric({ namespace: METRIC.namespace, metricName, dimensionsMap: { service: stage }, statistic, period });
   const { hook, intake, hub, rollout } = stack.functions;
   const errors = (one: StageFunction, period: Duration): Metric => one.function.metricErrors({ statistic: 'Sum', period });
   return [

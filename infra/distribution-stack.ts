@@ -11,7 +11,7 @@ import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import { ENV, type FunctionName, PREFIX } from '../functions/contract.ts';
-import { type EcrPlace, ecrPlace } from '../functions/domain/ecr-place.ts';
+import { type EcrAddress, parseEcrHost } from '../functions/domain/ecr-host.ts';
 import { PRODUCTION_PREFIX } from '../functions/domain/image-release.ts';
 import { ACCESS, type DistributionAccess } from './access.ts';
 import { acknowledge, acknowledgeWildcard } from './acknowledge.ts';
@@ -51,11 +51,11 @@ export class DistributionStack extends Stack {
   readonly builds: BuildProjects | null;
   private readonly keys: Readonly<Record<'edge' | 'attestation', Key>>;
   private readonly secrets: Readonly<Record<DistributionAccess['secret'], Secret>>;
-  private readonly hq: EcrPlace | null;
+  private readonly hq: EcrAddress | null;
 
   constructor(scope: Construct, id: string, { config, distribution, parts, buildSource, ...props }: DistributionStackProps) {
     super(scope, id, props);
-    this.hq = ecrPlace(distribution.fleet.registryUrl);
+    this.hq = parseEcrHost(distribution.fleet.registryUrl);
     this.deadLetters = this.makeQueue('DeadLetters', { retentionPeriod: Duration.days(14) });
     this.undelivered = this.makeQueue('Undelivered', { retentionPeriod: Duration.days(14) });
     acknowledge(this.undelivered, 'SQS3', 'It takes the dead letters of EventBridge and Scheduler, of which cdk-nag does not know.');
@@ -131,8 +131,11 @@ export class DistributionStack extends Stack {
   }
 
   private makeFunctions(parts: StageParts): DistributionStack['functions'] {
-    const make = (name: Name, description: string, memoryMb: number, timeoutS: number): StageFunction =>
-      new StageFunction(this, { ...parts, name, description, memoryMb, timeoutS, environment: this.environmentOf(name) });
+    const make = (name: Name, description: string, memoryMb: number, timeoutS: number): StageFunction => {
+      const made = new StageFunction(this, { ...parts, name, description, memoryMb, timeoutS });
+      for (const [setting, value] of Object.entries(this.environmentOf(name))) made.function.addEnvironment(setting, value);
+      return made;
+    };
     return {
       hook: make('hook', 'hooks of model registries → a queue on the disk', 512, 20),
       intake: make('intake', 'hooks → what they point at → model registry', 512, 300),
@@ -161,6 +164,8 @@ export class DistributionStack extends Stack {
     const read = ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer', 'ecr:ListImageReferrers'];
     const write = ['ecr:CompleteLayerUpload', 'ecr:CreateRepository', 'ecr:InitiateLayerUpload', 'ecr:PutImage', 'ecr:UploadLayerPart'];
     this.useImages(one, this.hq.region, [...read, 'ecr:DescribeImageReplicationStatus']);
+    one.allow(['ecr:ListReplicationBackfills', 'ecr:StartReplicationBackfill'], ['*']);
+    acknowledge(one.role, 'IAM5[Resource::*]', 'X-Ray, and backfills of ECR: both are of the account and Region, and know no resources.');
     // What ECR does not bring, kashi copies: to the edges, never to headquarters.
     for (const region of edgeRegions(distribution)) this.useImages(one, region, [...read, ...write]);
   }

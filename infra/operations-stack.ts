@@ -15,21 +15,26 @@ import type { Construct } from 'constructs';
 import { METRIC } from '../functions/contract.ts';
 import { type AlarmPlan, alarmPlans, comparisonOf, type Watched } from './alarms.ts';
 import { PeopleTopic } from './constructs/topic.ts';
+import { distributionAlarms } from './distribution-alarms.ts';
+import type { DistributionStack } from './distribution-stack.ts';
 
-export interface OperationsStackProps extends StackProps, Watched {}
+export interface OperationsStackProps extends StackProps, Watched {
+  /** Null for a stage without distribution. */
+  readonly distribution: DistributionStack | null;
+}
 
 export class OperationsStack extends Stack {
   readonly alarms: readonly Alarm[];
   readonly people: PeopleTopic;
 
-  constructor(scope: Construct, id: string, { config, ingest, billing, catalog, distribution, ...props }: OperationsStackProps) {
+  constructor(scope: Construct, id: string, { config, ingest, billing, catalog, ...props }: OperationsStackProps) {
     super(scope, id, props);
     this.people = new PeopleTopic(this, 'Alarms', {
       displayName: `kashi ${config.stage}: alarms`,
       addresses: config.notify,
       publishers: ['cloudwatch.amazonaws.com', 'budgets.amazonaws.com'],
     });
-    const plans = alarmPlans({ config, ingest, billing, catalog, distribution });
+    const plans = [...alarmPlans({ config, ingest, billing, catalog }), ...distributionAlarms(config, props.distribution)];
     this.alarms = plans.map((plan) => this.makeAlarm(config.stage, plan, this.people));
     this.dashboard(config.stage);
     new CfnOutput(this, 'alarmsTopic', { value: this.people.topic.topicArn });

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DesiredReplication, planReplication } from '../functions/distribution/replication-plan.ts';
-import { type EcrPlace, ecrPlace } from '../functions/domain/ecr-place.ts';
+import { type EcrAddress, parseEcrHost } from '../functions/domain/ecr-host.ts';
 import { KashiError } from '../functions/domain/errors.ts';
 import { type FleetFile, parseFleet } from '../functions/domain/fleet-file.ts';
 import { PRODUCTION_PREFIX } from '../functions/domain/image-release.ts';
@@ -24,8 +24,8 @@ export function readFleet(folder: string, { account, region }: Place, stageFile:
   if (!existsSync(file))
     throw new KashiError('config_missing', 'there is no fleet', { where: `${stageFile} distribution.fleet`, found: file });
   const fleet = parseFleet(parseOneYaml(readFileSync(file, 'utf8'), file), file);
-  const hq = ecrPlace(fleet.registryUrl);
-  const own = `ecr://${account ?? '<account>'}.${region ?? '<region>'}`;
+  const hq = parseEcrHost(fleet.registryUrl);
+  const own = `${account ?? '<account>'}.dkr.ecr.${region ?? '<region>'}.amazonaws.com`;
   if (hq !== null && (hq.account !== account || hq.region !== region))
     throw new KashiError('config_invalid', 'the registry at headquarters is that of the stage', {
       where: `${file} registry`,
@@ -33,11 +33,11 @@ export function readFleet(folder: string, { account, region }: Place, stageFile:
       found: fleet.registryUrl,
     });
   for (const { edge, registryUrl } of fleet.edges) {
-    const place = ecrPlace(registryUrl);
+    const place = parseEcrHost(registryUrl);
     if (place !== null && place.account !== hq?.account)
       throw new KashiError('config_invalid', 'an edge of ECR is another Region of the account of headquarters', {
         where: `${file} edge ${edge}`,
-        allowed: hq === null ? 'ECR at headquarters too' : `ecr://${hq.account}.<region>`,
+        allowed: hq === null ? 'ECR at headquarters too' : `${hq.account}.dkr.ecr.<region>.amazonaws.com`,
         found: registryUrl,
       });
   }
@@ -46,13 +46,13 @@ export function readFleet(folder: string, { account, region }: Place, stageFile:
 
 /** Regions of edges, without that of headquarters. Sorted. */
 export function edgeRegions({ fleet }: Pick<DistributionConfig, 'fleet'>): string[] {
-  const hq = ecrPlace(fleet.registryUrl);
-  const regions = fleet.edges.flatMap(({ registryUrl }) => ecrPlace(registryUrl)?.region ?? []);
+  const hq = parseEcrHost(fleet.registryUrl);
+  const regions = fleet.edges.flatMap(({ registryUrl }) => parseEcrHost(registryUrl)?.region ?? []);
   return [...new Set(regions)].filter((region) => region !== hq?.region).sort();
 }
 
 /** What the registry at headquarters replicates. Errors: KashiError config_invalid for what the quotas of AWS refuse. */
-export function desiredReplication(hq: EcrPlace, { fleet, other_replication: others }: DistributionConfig): readonly ReplicationRule[] {
+export function desiredReplication(hq: EcrAddress, { fleet, other_replication: others }: DistributionConfig): readonly ReplicationRule[] {
   const desired: DesiredReplication = {
     ownAccount: hq.account,
     ownRegion: hq.region,
@@ -87,6 +87,6 @@ export function refuseSharedRegistries(stages: readonly StageConfig[]): void {
 }
 
 function registriesOf({ fleet }: DistributionConfig): string[] {
-  const hq = ecrPlace(fleet.registryUrl);
+  const hq = parseEcrHost(fleet.registryUrl);
   return hq === null ? [] : [hq.region, ...edgeRegions({ fleet })].map((region) => `${hq.account}/${region}`);
 }

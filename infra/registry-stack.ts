@@ -2,7 +2,7 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import { CfnReplicationConfiguration, CfnSigningConfiguration } from 'aws-cdk-lib/aws-ecr';
 import type { Construct } from 'constructs';
-import type { EcrPlace } from '../functions/domain/ecr-place.ts';
+import type { EcrAddress } from '../functions/domain/ecr-host.ts';
 import { PRODUCTION_PREFIX, STAGING_PREFIX } from '../functions/domain/image-release.ts';
 import type { DistributionConfig } from './config.ts';
 import { BASE_PREFIX, repositoryTemplate, scanning } from './constructs/registry-settings.ts';
@@ -10,7 +10,7 @@ import { desiredReplication } from './registries.ts';
 
 export interface RegistryStackProps extends StackProps {
   readonly distribution: DistributionConfig;
-  readonly hq: EcrPlace;
+  readonly hq: EcrAddress;
 }
 
 /** Candidates that nobody tagged are kept so long. */
@@ -28,7 +28,7 @@ export class RegistryStack extends Stack {
   }
 
   /** The quotas of AWS were asked before: what CloudFormation would take and ECR refuse, or silently not do, does not get this far. */
-  private replicate(distribution: DistributionConfig, hq: EcrPlace): void {
+  private replicate(distribution: DistributionConfig, hq: EcrAddress): void {
     const rules = desiredReplication(hq, distribution).map(({ destinations, prefixes }) => ({
       destinations: destinations.map(({ region, registryId }) => ({ region, registryId })),
       repositoryFilters: prefixes.map((filter) => ({ filter, filterType: 'PREFIX_MATCH' })),

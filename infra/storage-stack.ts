@@ -24,7 +24,6 @@ export interface StorageStackProps extends StackProps {
 const YEAR_DAYS = 365;
 /** A version that is no longer current is kept so long: time to notice a mistake. */
 const UNDO_DAYS = 30;
-const HOOK_DAYS = 90;
 /** What tables of the catalog read is made anew in every month in which the function publish runs. */
 const PUBLISHED_DAYS = 90;
 
@@ -62,9 +61,6 @@ export class StorageStack extends Stack {
     const bucket = this.bucket('Warehouse', {
       lifecycleRules: [
         { prefix: PREFIX.data, noncurrentVersionExpiration: Duration.days(UNDO_DAYS) },
-        { prefix: PREFIX.heard, noncurrentVersionExpiration: Duration.days(1) },
-        // A delivery that comes again is known for so long; a bucket policy binds people and programs, not this rule.
-        { prefix: PREFIX.hooks, expiration: Duration.days(HOOK_DAYS), noncurrentVersionExpiration: Duration.days(UNDO_DAYS) },
         // Pointed at anew every month: nothing older is read.
         { prefix: PREFIX.tables, expiration: Duration.days(PUBLISHED_DAYS), noncurrentVersionExpiration: Duration.days(1) },
       ],
@@ -75,6 +71,9 @@ export class StorageStack extends Stack {
     );
     // A delete marker would open a slot again.
     const { commits, snapshots, segments, config, seen, quarantine, models, releases, fleet, hooks } = PREFIX;
+    bucket.addLifecycleRule({ prefix: PREFIX.heard, noncurrentVersionExpiration: Duration.days(1) });
+    // A delivery that comes again is known for so long. The policy below binds people and programs, not this rule.
+    bucket.addLifecycleRule({ prefix: PREFIX.hooks, expiration: Duration.days(90), noncurrentVersionExpiration: Duration.days(UNDO_DAYS) });
     this.keep(bucket, [commits, snapshots, segments, config, seen, quarantine, models, releases, fleet, hooks]);
     this.ownAccountOnly(bucket);
     return bucket;

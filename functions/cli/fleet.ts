@@ -42,9 +42,9 @@ export function fleetCommand(): Command {
   );
   command.addHelpText('after', EXAMPLES);
   command.addCommand(statusCommand());
+  command.addCommand(metricsCommand());
   command.addCommand(promoteCommand());
   command.addCommand(runCommand());
-  command.addCommand(metricsCommand());
   for (const one of switchCommands()) command.addCommand(one);
   command.addCommand(
     withFleetOptions(new Command('init').description('make the key that signs messages to edges (ECDSA P-256)')).action(

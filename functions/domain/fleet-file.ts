@@ -1,6 +1,5 @@
 /** fleet.yaml: registries, edges, Git, and how releases are rolled out. Paths are as typed: relative ones are meant from the file's folder. */
 import fleetSchema from '../../schemas/fleet.schema.json' with { type: 'json' };
-import { ecrPlace } from './ecr-place.ts';
 import { below, Faults, type Place } from './faults.ts';
 import { isTimeZone } from './period.ts';
 import type { BandWindow } from './tariff.ts';
@@ -137,7 +136,7 @@ function edgeOf(raw: RawEdge): FleetEdge {
     edge: raw.edge,
     site: raw.site ?? raw.edge,
     registryUrl: raw.registry,
-    pullFrom: raw.pull_from ?? ecrPlace(raw.registry)?.host ?? raw.registry.replace(/^https?:\/\//, ''),
+    pullFrom: raw.pull_from ?? raw.registry.replace(/^https?:\/\//, ''),
     publicKey: raw.public_key ?? null,
     hook: raw.hook ?? null,
     secretFile: raw.secret_file ?? null,

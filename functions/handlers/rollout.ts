@@ -6,7 +6,8 @@ import { METRIC } from '../contract.ts';
 import { faultText } from '../distribution/perform.ts';
 import { observed } from './observe.ts';
 import { systemClock } from './wiring.ts';
-import { deployedFleet, deployedRollout } from './wiring-distribution.ts';
+import { deployedFleet } from './wiring-distribution.ts';
+import { deployedRollout } from './wiring-rollout.ts';
 
 export const handler = observed('rollout', async ({ Records }: SQSEvent, { count, info, warn }): Promise<SQSBatchResponse> => {
   const { edgesAt } = await deployedFleet();

@@ -1,45 +1,29 @@
-/** fleet.yaml and models.yaml of the bundle → adapters of a deploy: ECR, Git over HTTPS, keys in KMS. What they name as files of secrets lies in Secrets Manager. */
+/** fleet.yaml and models.yaml of the bundle, and the fleet's log. What they name as files of secrets lies in Secrets Manager. */
 import { existsSync, readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { ECRClient } from '@aws-sdk/client-ecr';
-import { gitHttpHost } from '../adapters/git-http.ts';
-import { httpHookSender } from '../adapters/hook-http.ts';
-import { ecrRegistry } from '../adapters/registry-ecr.ts';
-import { ecrReplication } from '../adapters/registry-ecr-replication.ts';
-import { ociRegistry } from '../adapters/registry-oci.ts';
-import { kmsPublicKey, kmsSigner } from '../adapters/signer-kms.ts';
 import { openSource } from '../cli/wiring-models.ts';
 import type { EdgesAt } from '../cloud/rollout-message.ts';
-import type { TurnParts } from '../cloud/rollout-turn.ts';
 import { PREFIX } from '../contract.ts';
-import { Coordinator, type CoordinatorOptions } from '../distribution/coordinator.ts';
-import { xSignature } from '../distribution/edge-delivery.ts';
 import type { Edge } from '../distribution/fleet.ts';
 import { FleetLog } from '../distribution/fleet-log.ts';
-import { directCopies, type ImageCopies, managedCopies } from '../distribution/image-copies.ts';
 import type { TruthOptions } from '../distribution/intake-truth.ts';
 import { type ModelsFile, NO_MODELS_FILE, parseModelsFile } from '../distribution/models-file.ts';
-import type { RolloutWorld } from '../distribution/perform.ts';
-import { ecrPlace } from '../domain/ecr-place.ts';
+import { parseEcrHost } from '../domain/ecr-host.ts';
 import { KashiError } from '../domain/errors.ts';
 import { type FleetFile, parseFleet } from '../domain/fleet-file.ts';
-import { parseHookSecrets, signHook } from '../domain/hook-signature.ts';
 import { parseOneYaml } from '../domain/yaml-config.ts';
-import type { ImageRegistry, ImageReplication } from '../ports.ts';
 import { parseTokens } from '../receive/tokens.ts';
-import { derived, fleetSecrets, hookSecrets, setting, systemClock, warehouse } from './wiring.ts';
+import { derived, fleetSecrets, hookSecrets, warehouse } from './wiring.ts';
 
 /** Of the bundle. */
 const FOLDER = 'fleet';
-const FLEET_FILE = `${FOLDER}/fleet.yaml`;
+export const FLEET_FILE = `${FOLDER}/fleet.yaml`;
 const MODELS_FILE = `${FOLDER}/models.yaml`;
 /** Name of the secret `user:token` for the Git host. */
 const GIT_SECRET = 'git';
-const COPIES = 4;
 /** An edge is noted as heard of no more often. */
 const HEARD_MS = 5 * 60_000;
 
-type Secrets = Readonly<Record<string, string>>;
+export type Secrets = Readonly<Record<string, string>>;
 
 async function secretsOf(text: () => Promise<string>): Promise<Secrets> {
   try {
@@ -51,10 +35,15 @@ async function secretsOf(text: () => Promise<string>): Promise<Secrets> {
   }
 }
 
-function secret(secrets: Secrets, name: string, where: string): string {
+export function secret(secrets: Secrets, name: string, where: string): string {
   const text = secrets[name];
   if (text !== undefined) return text;
   throw new KashiError('config_missing', 'a secret is missing', { where, found: name, allowed: 'a member of the secret of that name' });
+}
+
+/** `user:token` for the Git host, as it is now; null for one that asks for none. */
+export async function gitCredentials(): Promise<string | null> {
+  return (await secretsOf(fleetSecrets))[GIT_SECRET] ?? null;
 }
 
 export async function deployedModels(): Promise<ModelsFile> {
@@ -97,7 +86,7 @@ export async function deployedFleet(): Promise<DeployedFleet> {
     file.edges.map(({ edge, publicKey }) => [edge, publicKey === null ? null : readFileSync(`${FOLDER}/${publicKey}`, 'utf8')]),
   );
   const places = Map.groupBy(file.edges, ({ registryUrl }) => {
-    const place = ecrPlace(registryUrl);
+    const place = parseEcrHost(registryUrl);
     return place === null ? '' : `${place.account}/${place.region}`;
   });
   return {
@@ -137,101 +126,4 @@ export async function heardOf(edge: string, atMs: number): Promise<void> {
   if (atMs - (heardMs.get(edge) ?? 0) < HEARD_MS) return;
   await derived.replace(`${PREFIX.heard}${edge}`, { edge });
   heardMs.set(edge, atMs);
-}
-
-let world: Promise<RolloutWorld> | null = null;
-
-export async function deployedRollout(onFault: CoordinatorOptions['onFault']): Promise<TurnParts> {
-  const [fleet, log] = await Promise.all([deployedFleet(), deployedLog()]);
-  world ??= openWorld(fleet).catch((error: unknown) => {
-    world = null;
-    throw error;
-  });
-  const { edges, file } = fleet;
-  const coordinator = new Coordinator(await world, log, { copies: COPIES, onFault });
-  return { store: warehouse(), clock: systemClock, log, coordinator, edges, plan: file.rollout, offlineMs: file.offlineMs };
-}
-
-async function openWorld({ file }: DeployedFleet): Promise<RolloutWorld> {
-  const { remote, branch, author } = file.git;
-  if (remote === null || !/^https?:\/\//.test(remote))
-    throw new KashiError('config_invalid', 'a deploy commits over HTTPS', {
-      where: `${FLEET_FILE} git.remote`,
-      allowed: 'https://…',
-      found: remote ?? 'none',
-    });
-  const registries = new Map(file.edges.map(({ edge, registryUrl }) => [edge, openRegistry(registryUrl)]));
-  const registryOf = ({ edge }: Edge): ImageRegistry => {
-    const registry = registries.get(edge);
-    if (registry !== undefined) return registry;
-    throw new KashiError('config_missing', 'the edge is not in the fleet any more', { where: FLEET_FILE, found: edge });
-  };
-  const signingKey = setting('edgeKey');
-  const direct = directCopies({ hq: openRegistry(file.registryUrl), registryOf, clock: systemClock, wait: (ms) => sleep(ms) });
-  return {
-    store: warehouse(),
-    clock: systemClock,
-    git: gitHttpHost({ url: remote, branch, author, credentials: async () => (await secretsOf(fleetSecrets))[GIT_SECRET] ?? null }),
-    copies: copiesOf(file, direct),
-    registryOf,
-    attestationKey: await kmsPublicKey(setting('attestationKey')),
-    proofDepth: file.proof,
-    signer: kmsSigner(signingKey, await kmsPublicKey(signingKey)),
-    hooks: httpHookSender,
-    hookHeaders: hookHeadersOf(file, await secretsOf(fleetSecrets)),
-  };
-}
-
-function hookHeadersOf(file: FleetFile, secrets: Secrets): RolloutWorld['hookHeaders'] {
-  const shared = new Map(
-    file.edges.flatMap(({ edge, secretFile }) =>
-      secretFile === null ? [] : [[edge, parseHookSecrets(secret(secrets, secretFile, FLEET_FILE), secretFile)] as const],
-    ),
-  );
-  return ({ edge }, id, body, nowMs) => {
-    const its = shared.get(edge);
-    return its === undefined ? {} : { ...signHook(its, id, Math.floor(nowMs / 1_000), body), ...xSignature(its, body) };
-  };
-}
-
-function openRegistry(url: string): ImageRegistry {
-  const place = ecrPlace(url);
-  return place === null ? ociRegistry({ url }) : ecrRegistry({ client: new ECRClient({ region: place.region }), host: place.host });
-}
-
-/** ECR copies to ECR by itself; to every other registry kashi does. */
-function copiesOf(file: FleetFile, direct: ImageCopies): ImageCopies {
-  const hq = ecrPlace(file.registryUrl);
-  if (hq === null) return direct;
-  const regions = new Map(
-    file.edges.flatMap(({ edge, registryUrl }) => (ecrPlace(registryUrl) === null ? [] : [[edge, ecrPlace(registryUrl)!.region]])),
-  );
-  const managed = managedCopies(
-    byEdge(ecrReplication({ client: new ECRClient({ region: hq.region }), host: hq.host }, hq.account), regions),
-    direct,
-  );
-  const of = ({ edge }: Edge): ImageCopies => (regions.has(edge) ? managed : direct);
-  return {
-    start: (edge, release) => of(edge).start(edge, release),
-    state: (edge, release) => of(edge).state(edge, release),
-    copy: direct.copy,
-  };
-}
-
-/** ECR knows Regions, the fleet knows edges; several may pull from the registry of one Region. */
-function byEdge(replication: ImageReplication, regions: ReadonlyMap<string, string>): ImageReplication {
-  const regionOf = (edge: string): string => regions.get(edge) ?? edge;
-  return {
-    ...replication,
-    replicate: async (repository, digest, edge) => ({
-      ...(await replication.replicate(repository, digest, regionOf(edge))),
-      destination: edge,
-    }),
-    status: async (repository, digest) => {
-      const states = await replication.status(repository, digest);
-      return [...regions].flatMap(([edge, region]) =>
-        states.filter(({ destination }) => destination === region).map((state) => ({ ...state, destination: edge })),
-      );
-    },
-  };
 }

@@ -107,9 +107,6 @@ export const derived = {
   replace: (key: string, document: unknown) => replaceObject(s3, setting('warehouseBucket'), key, `${JSON.stringify(document, null, 1)}\n`),
 };
 
-/** The warehouse bucket alone: models, releases, hooks and the fleet lie there. */
-export const warehouse = () => bucketStore(setting('warehouseBucket'));
-
 /** Tables of the catalog over the warehouse bucket. The engine is loaded when rows are written. */
 export function publishing(): Publishing {
   return {
@@ -131,6 +128,9 @@ export function publishing(): Publishing {
 }
 
 export const exports = () => bucketStore(setting('exportBucket'));
+
+/** The warehouse bucket alone: models, releases, hooks and the fleet lie there. */
+export const warehouse = () => bucketStore(setting('warehouseBucket'));
 
 const secrets = new SecretsManagerClient({});
 

@@ -37,8 +37,6 @@ export interface StageFunctionProps extends StageParts {
   readonly queue?: Queue;
   readonly deadLetters?: Queue;
   readonly tokens?: Secret;
-  /** Besides what its rights say. @default none */
-  readonly environment?: Readonly<Record<string, string>>;
   /** Name of the catalog's database. */
   readonly catalog?: string;
 }
@@ -96,8 +94,16 @@ export class StageFunction extends Construct {
     return made;
   }
 
-  private environment(props: StageFunctionProps): Record<string, string> {
-    const { stage, memoryMb, buckets, signingKey, queue, deadLetters, tokens, catalog } = props;
+  private environment({
+    stage,
+    memoryMb,
+    buckets,
+    signingKey,
+    queue,
+    deadLetters,
+    tokens,
+    catalog,
+  }: StageFunctionProps): Record<string, string> {
     const { signing, buckets: rights } = this.access;
     const named = (name: BucketName, key: string): Record<string, string> =>
       rights[name] === undefined ? {} : { [key]: buckets[name].bucketName };
@@ -116,7 +122,6 @@ export class StageFunction extends Construct {
       ...(catalog === undefined ? {} : { [ENV.catalog]: catalog }),
       POWERTOOLS_SERVICE_NAME: stage,
       POWERTOOLS_LOG_LEVEL: 'INFO',
-      ...props.environment,
     };
   }
 

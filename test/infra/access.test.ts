@@ -44,21 +44,26 @@ function rightsOfRole(role: string): Right[] {
   return [...new Set(rights)].filter((right) => !/^(logs|xray):/.test(right)).sort();
 }
 
+/** Repositories by Region, keys, secrets and queues of the distribution stack. */
+function placeOfDistribution(text: string): string | null {
+  const [, region, images] = /:ecr:([a-z0-9-]+):\d{12}:repository\/([a-z-]+\/\*)/.exec(text) ?? [];
+  if (region !== undefined) return `${region}/${images}`;
+  const key = /(Edge|Attestation)Key[0-9A-F]{8}/.exec(text)?.[1];
+  return key === undefined ? (/HookSecrets|FleetSecrets|IntakeWork|RolloutWork/.exec(text)?.[0] ?? null) : `${key.toLowerCase()}key`;
+}
+
 function placesOf({ Resource: named, Condition }: Statement): string[] {
   const listed = Array.isArray(named) ? named : [named];
   const prefixes = (Condition?.['StringLikeIfExists'] ?? Condition?.['StringLike'])?.['s3:prefix'];
   return listed.flatMap((one) => {
+    const distribution = placeOfDistribution(JSON.stringify(one));
+    if (distribution !== null) return [distribution];
     const text = JSON.stringify(one);
-    const [, region, images] = /:ecr:([a-z0-9-]+):\d{12}:repository\/([a-z-]+\/\*)/.exec(text) ?? [];
-    if (region !== undefined) return [`${region}/${images}`];
     const named = /:((?:catalog|database|table|workgroup)(?:\/[^"]*)?)"/.exec(text)?.[1];
     if (named !== undefined && /:(glue|athena):/.test(text)) return [named];
-    const place = /(Landing|Warehouse|Bills|Export|Signing|Edge|Attestation|Results)(Key)?[0-9A-F]{8}/.exec(text);
+    const place = /(Landing|Warehouse|Bills|Export|Signing|Results)(Key)?[0-9A-F]{8}/.exec(text);
     const tail = /"\/([^"]*)"\]\]/.exec(text)?.[1];
-    const start =
-      place === null
-        ? (/Landed|DeadLetters|Tokens|HookSecrets|FleetSecrets|IntakeWork|RolloutWork/.exec(text)?.[0] ?? text)
-        : `${place[1]}${place[2] ?? ''}`.toLowerCase();
+    const start = place === null ? (/Landed|DeadLetters|Tokens/.exec(text)?.[0] ?? text) : `${place[1]}${place[2] ?? ''}`.toLowerCase();
     if (prefixes !== undefined) return many(prefixes).map((prefix) => `${start}/${prefix}`);
     return [tail === undefined ? start : `${start}/${tail}`];
   });
@@ -212,6 +217,7 @@ const MAY: Readonly<Record<FunctionName, readonly Right[]>> = {
     'kms:Sign edgekey',
     'secretsmanager:GetSecretValue FleetSecrets',
     ...CONSUME.map((action) => `sqs:${action} RolloutWork`),
+    ...['ListReplicationBackfills', 'StartReplicationBackfill'].map((action) => `ecr:${action} "*"`),
     ...[...READ_IMAGES, 'DescribeImageReplicationStatus'].map((action) => `ecr:${action} ap-southeast-1/production-models/*`),
     ...['ap-southeast-3', 'eu-central-1'].flatMap((region) =>
       [...READ_IMAGES, ...COPY_IMAGES].map((action) => `ecr:${action} ${region}/production-models/*`),

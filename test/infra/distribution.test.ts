@@ -14,7 +14,9 @@ const folder = mkdtempSync(join(tmpdir(), 'kashi-stages-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 const ACCOUNT = '111122223333';
-const HQ = { account: ACCOUNT, region: 'ap-southeast-1', host: '' };
+const HQ = { account: ACCOUNT, region: 'ap-southeast-1' };
+/** More of them than a registry replicates to. */
+const REGIONS = Array.from({ length: 26 }, (_, index) => `${'abcdefghijklmnopqrstuvwxyz'[index]}x-south-1`);
 
 /** A stage file, and a fleet whose registries are these. */
 function stage(name: string, text: string, edit: (fleet: string) => string = (fleet) => fleet): StageConfig {
@@ -54,7 +56,7 @@ describe('one owner for a registry', () => {
         `where registry of account and Region ${ACCOUNT}/ap-southeast-1; allowed one stage with distribution for an account and Region; another account for the other; found stages one and two`,
     );
     const swapped = stage('swapped', `account: '${ACCOUNT}'\nregion: eu-central-1`, (fleet) =>
-      fleet.replace('ap-southeast-1', 'eu-central-1').replace(`${ACCOUNT}.eu-central-1", public`, `${ACCOUNT}.us-east-1", public`),
+      fleet.replace('ap-southeast-1', 'eu-central-1').replace('"111122223333.dkr.ecr.eu-central-1', '"111122223333.dkr.ecr.us-east-1'),
     );
     assert.match(
       refused(() => refuseSharedRegistries([one, swapped])),
@@ -81,19 +83,19 @@ describe('one owner for a registry', () => {
   test('the registry of headquarters is that of the stage, and edges are Regions of its account', () => {
     assert.match(
       refused(() => stage('nowhere', '')),
-      /that of the stage; .+ state both in \/nowhere\.yaml; found ecr:\/\/111122223333\.ap-southeast-1/,
+      /that of the stage; .+ state both in \/nowhere\.yaml; found 111122223333\.dkr\.ecr\.ap-southeast-1/,
     );
     assert.match(
       refused(() => stage('other', "account: '444455556666'\nregion: eu-west-1")),
-      /allowed ecr:\/\/444455556666\.eu-west-1/,
+      /allowed 444455556666\.dkr\.ecr\.eu-west-1\./,
     );
-    const foreign = (fleet: string): string => fleet.replace(`${ACCOUNT}.ap-southeast-3`, '444455556666.ap-southeast-3');
+    const foreign = (fleet: string): string => fleet.replace(`${ACCOUNT}.dkr.ecr.ap-southeast-3`, '444455556666.dkr.ecr.ap-southeast-3');
     assert.match(
       refused(() => stage('foreign', PLACE, foreign)),
       /another Region of the account .+ edge edge-jakarta/,
     );
     assert.match(
-      refused(() => stage('typing', PLACE, (fleet) => fleet.replace('eu-central-1"', 'EU"'))),
+      refused(() => stage('typing', PLACE, (fleet) => fleet.replace('eu-central-1.amazonaws', 'EU.amazonaws'))),
       /config_invalid/,
     );
   });
@@ -121,7 +123,7 @@ describe('what headquarters replicates', () => {
     const edges = Array.from({ length: 26 }, (_, index) => ({
       ...distribution.fleet.edges[0]!,
       edge: `e${index}`,
-      registryUrl: `ecr://${ACCOUNT}.xx-edge-${index + 1}`,
+      registryUrl: `${ACCOUNT}.dkr.ecr.${REGIONS[index]}.amazonaws.com`,
     }));
     const crowded = { ...distribution, fleet: { ...distribution.fleet, edges } };
     assert.match(
@@ -134,7 +136,7 @@ describe('what headquarters replicates', () => {
     );
     const across = {
       ...distribution,
-      fleet: { ...distribution.fleet, edges: [{ ...edges[0]!, registryUrl: `ecr://${ACCOUNT}.cn-north-1` }] },
+      fleet: { ...distribution.fleet, edges: [{ ...edges[0]!, registryUrl: `${ACCOUNT}.dkr.ecr.cn-north-1.amazonaws.com.cn` }] },
     };
     assert.match(
       refused(() => desiredReplication(HQ, across)),
