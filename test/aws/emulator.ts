@@ -30,6 +30,14 @@ export async function startMoto(): Promise<Emulator> {
   return await start(await packagesOrSkip(MOTO), ['-m', 'moto.server', '-H', '127.0.0.1', '-p', String(port)], port);
 }
 
+/** Why there is no moto, for a suite that needs more than it; null when there is. */
+export async function missingMoto(): Promise<string | null> {
+  return await pythonPackages(MOTO).then(
+    () => null,
+    (error: unknown) => whyMissing(MOTO, error),
+  );
+}
+
 /** MiniStack: KMS with digests. */
 export async function startMiniStack(): Promise<Emulator> {
   const port = await freePort();

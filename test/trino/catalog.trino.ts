@@ -23,7 +23,7 @@ import { periodOf } from '../../functions/domain/period.ts';
 import { newestSnapshot, snapshotFiles } from '../../functions/ledger/snapshot.ts';
 import type { ObjectStore } from '../../functions/ports.ts';
 import { defineModels } from '../../functions/warehouse/run.ts';
-import { type Emulator, startMoto } from '../aws/emulator.ts';
+import { type Emulator, missingMoto, startMoto } from '../aws/emulator.ts';
 import { synthesise } from '../infra/templates.ts';
 import type { TestCentre } from '../support/centre.ts';
 import { smallCentre } from '../support/small-centre.ts';
@@ -33,8 +33,7 @@ const DATABASE = 'kashi_dev_warehouse';
 const BUCKET = 'acme-warehouse';
 const DAY_MS = 86_400_000;
 
-const missing = await missingForTrino();
-if (missing !== null) console.log(`skipped: ${missing}`);
+const missing = (await missingForTrino()) ?? (await missingMoto());
 
 describe('the Glue database of a deploy', { skip: missing ?? false }, () => {
   let emulator: Emulator;
