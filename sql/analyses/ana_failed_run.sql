@@ -1,7 +1,7 @@
 -- Accelerator time of runs that failed and have to be computed again.
 -- Grain: one workload, tenant, site, accelerator model and period
 -- Key: period, tenant_id, site_id, product, workload_id
--- Inputs: rtd_allocation_piece, fct_allocation, ana_hour_value
+-- Inputs: ana_held, ana_hour_value
 -- Columns:
 --   period varchar: yyyy-mm
 --   tenant_id varchar: who holds or pays; empty where nobody does
@@ -14,31 +14,13 @@
 --   amount decimal(38,2): quantity × unit_value, rounded once
 --   basis varchar: cost or list_price
 --   evidence varchar: what was measured
--- Rules: an allocation failed when the source's last state word says so, or when the provider took it (node lost, preempted); waiting for a gang is not in it.
+-- Rules: waiting for a gang is not in it.
 -- Source: SPEC 10
-with
-held as (
-  select
-    pieces.period,
-    coalesce(allocations.tenant_id, '') as tenant_id,
-    allocations.site_id,
-    coalesce(allocations.accelerator_model, '') as product,
-    allocations.workload_id,
-    count(distinct allocations.allocation_id) as allocations,
-    cast(round(cast(sum(pieces.gpu_ms) as decimal(14, 0)) * cast('0.000000277777777777777778' as decimal(24, 24)), 6) as decimal(20, 6)) as hours
-  from rtd_allocation_piece as pieces
-  inner join fct_allocation as allocations
-    on allocations.allocation_id = pieces.allocation_id
-  where pieces.kind = 'gpu_hours'
-    and pieces.gpu_ms > 0
-    and (upper(coalesce(allocations.state, '')) in ('FAILED', 'NODE_FAIL', 'TIMEOUT', 'OUT_OF_MEMORY', 'BOOT_FAIL', 'DEADLINE', 'PREEMPTED', 'EVICTED', 'ERROR', 'OOMKILLED') or allocations.fault is not null)
-  group by pieces.period, coalesce(allocations.tenant_id, ''), allocations.site_id, coalesce(allocations.accelerator_model, ''), allocations.workload_id
-)
 select
   held.period,
   held.tenant_id,
   held.site_id,
-  held.product,
+  held.accelerator_model as product,
   held.workload_id,
   cast(held.hours as decimal(20, 6)) as quantity,
   'GPU-Hours' as unit,
@@ -46,9 +28,11 @@ select
   cast(round(cast(held.hours as decimal(38, 6)) * cast(hour_values.hour_value as decimal(38, 10)), 2) as decimal(38, 2)) as amount,
   hour_values.basis,
   cast(held.allocations as varchar) || ' failed' as evidence
-from held
+from ana_held as held
 inner join ana_hour_value as hour_values
   on hour_values.period = held.period
   and hour_values.site_id = held.site_id
-  and hour_values.accelerator_model = held.product
-where hour_values.hour_value is not null
+  and hour_values.accelerator_model = held.accelerator_model
+where held.kind = 'gpu_hours'
+  and held.failed
+  and hour_values.hour_value is not null

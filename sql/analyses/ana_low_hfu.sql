@@ -1,7 +1,7 @@
 -- Accelerator time that the same work would not have needed at the HFU below which it is penalised.
 -- Grain: one workload, tenant, site, accelerator model and period
 -- Key: period, tenant_id, site_id, product, workload_id
--- Inputs: rtd_allocation_piece, fct_allocation, fct_workload_efficiency, rtd_adjustment, ref_site, ref_adjustment, ref_period, ana_hour_value
+-- Inputs: ana_held, fct_workload_efficiency, rtd_adjustment, ref_site, ref_adjustment, ref_period, ana_hour_value
 -- Columns:
 --   period varchar: yyyy-mm
 --   tenant_id varchar: who holds or pays; empty where nobody does
@@ -25,23 +25,6 @@ targets as (
     and policies.to_ms >= periods.end_ms
   group by periods.period
 ),
-held as (
-  select
-    pieces.period,
-    coalesce(allocations.tenant_id, '') as tenant_id,
-    allocations.site_id,
-    coalesce(allocations.accelerator_model, '') as product,
-    allocations.workload_id,
-    count(distinct allocations.allocation_id) as allocations,
-    cast(round(cast(sum(pieces.gpu_ms) as decimal(14, 0)) * cast('0.000000277777777777777778' as decimal(24, 24)), 6) as decimal(20, 6)) as hours
-  from rtd_allocation_piece as pieces
-  inner join fct_allocation as allocations
-    on allocations.allocation_id = pieces.allocation_id
-  where pieces.kind = 'gpu_hours'
-    and pieces.gpu_ms > 0
-    and not (upper(coalesce(allocations.state, '')) in ('FAILED', 'NODE_FAIL', 'TIMEOUT', 'OUT_OF_MEMORY', 'BOOT_FAIL', 'DEADLINE', 'PREEMPTED', 'EVICTED', 'ERROR', 'OOMKILLED') or allocations.fault is not null)
-  group by pieces.period, coalesce(allocations.tenant_id, ''), allocations.site_id, coalesce(allocations.accelerator_model, ''), allocations.workload_id
-),
 exempt as (
   select distinct period, site_id, workload_id, tenant_id
   from rtd_adjustment
@@ -49,7 +32,7 @@ exempt as (
 ),
 slow as (
   select
-    held.period, held.tenant_id, held.site_id, held.product, held.workload_id, held.hours,
+    held.period, held.tenant_id, held.site_id, held.accelerator_model as product, held.workload_id, held.hours,
     efficiency.hfu,
     efficiency.coverage,
     targets.target,
@@ -57,7 +40,7 @@ slow as (
       cast(held.hours * cast(1000000 as decimal(18, 0)) as decimal(38, 0)) * cast(efficiency.hfu * cast(1000000 as decimal(18, 0)) as decimal(38, 0)),
       cast(targets.target * cast(1000000 as decimal(18, 0)) as decimal(38, 0))
     ) as decimal(20, 6)) as saved_hours
-  from held
+  from ana_held as held
   inner join targets
     on targets.period = held.period
   inner join fct_workload_efficiency as efficiency
@@ -73,7 +56,9 @@ slow as (
     and exempt.site_id = held.site_id
     and exempt.workload_id = held.workload_id
     and exempt.tenant_id = held.tenant_id
-  where coalesce(sites.bills_gpu_hours, true)
+  where held.kind = 'gpu_hours'
+    and not held.failed
+    and coalesce(sites.bills_gpu_hours, true)
     and exempt.workload_id is null
 )
 select

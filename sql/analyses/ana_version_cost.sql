@@ -1,7 +1,7 @@
 -- What the training and build jobs of each model version cost, month by month.
 -- Grain: one model version, role, workload, site, accelerator model and period
 -- Key: period, model, model_version, role, workload_id, site_id, accelerator_model
--- Inputs: ref_edge_rollout, rtd_allocation_piece, fct_allocation, ana_pool
+-- Inputs: ref_edge_rollout, ana_held, ana_pool
 -- Columns:
 --   period varchar: yyyy-mm
 --   model varchar: model
@@ -23,35 +23,33 @@ jobs as (
   select distinct model, model_version, 'build' as role, 'build-' || model || '-' || model_version as workload_id
   from ref_edge_rollout
 ),
-held as (
+runs as (
   select
-    pieces.period,
+    held.period,
     jobs.model,
     jobs.model_version,
     jobs.role,
-    allocations.workload_id,
-    allocations.site_id,
-    coalesce(allocations.accelerator_model, '') as accelerator_model,
-    cast(round(cast(sum(pieces.gpu_ms) as decimal(14, 0)) * cast('0.000000277777777777777778' as decimal(24, 24)), 6) as decimal(20, 6)) as hours
+    held.workload_id,
+    held.site_id,
+    held.accelerator_model,
+    cast(round(cast(sum(held.gpu_ms) as decimal(14, 0)) * cast('0.000000277777777777777778' as decimal(24, 24)), 6) as decimal(20, 6)) as hours
   from jobs
-  inner join fct_allocation as allocations
-    on allocations.workload_id = jobs.workload_id
-  inner join rtd_allocation_piece as pieces
-    on pieces.allocation_id = allocations.allocation_id
-  group by pieces.period, jobs.model, jobs.model_version, jobs.role, allocations.workload_id, allocations.site_id, coalesce(allocations.accelerator_model, '')
+  inner join ana_held as held
+    on held.workload_id = jobs.workload_id
+  group by held.period, jobs.model, jobs.model_version, jobs.role, held.workload_id, held.site_id, held.accelerator_model
 )
 select
-  held.period,
-  held.model,
-  held.model_version,
-  held.role,
-  held.workload_id,
-  held.site_id,
-  held.accelerator_model,
-  held.hours,
-  cast(round(cast(held.hours as decimal(38, 6)) * cast(pools.cost_per_gpu_hour as decimal(38, 10)), 2) as decimal(38, 2)) as cost
-from held
+  runs.period,
+  runs.model,
+  runs.model_version,
+  runs.role,
+  runs.workload_id,
+  runs.site_id,
+  runs.accelerator_model,
+  runs.hours,
+  cast(round(cast(runs.hours as decimal(38, 6)) * cast(pools.cost_per_gpu_hour as decimal(38, 10)), 2) as decimal(38, 2)) as cost
+from runs
 left join ana_pool as pools
-  on pools.period = held.period
-  and pools.site_id = held.site_id
-  and pools.accelerator_model = held.accelerator_model
+  on pools.period = runs.period
+  and pools.site_id = runs.site_id
+  and pools.accelerator_model = runs.accelerator_model

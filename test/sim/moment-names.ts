@@ -7,4 +7,6 @@ export const MOMENT_NAMES: readonly string[] = [
   'a log is rotated',
   'a log is rotated and its successor is longer',
   'a log grows and is rotated',
+  'a release is half done under a close',
+  'a parser fix meets a copy of a beginning',
 ];

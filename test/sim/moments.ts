@@ -2,6 +2,7 @@
 import type { Log } from './life.ts';
 import type { Mutation } from './mutation.ts';
 import { napOf } from './naps.ts';
+import { closeBetween, reparsedBeginning } from './releases.ts';
 import { rotationOf } from './rotations.ts';
 import { HOUR_MS } from './world.ts';
 
@@ -16,6 +17,8 @@ export const MOMENTS: Readonly<Record<string, Moment>> = {
   'a log is rotated': rotationOf(0, 1),
   'a log is rotated and its successor is longer': rotationOf(0, 4),
   'a log grows and is rotated': rotationOf(1, 1),
+  'a release is half done under a close': closeBetween,
+  'a parser fix meets a copy of a beginning': reparsedBeginning,
 };
 
 export interface MomentsTold {

@@ -38,10 +38,9 @@ export async function runMutants({ only, from, seeds, jobs, untilKilled, record 
   const alive = inOrder.filter(isAliveUnexpectedly);
   if (record) recordMutants(inOrder, seeds, untilKilled);
   const dead = inOrder.filter(isKilled).length;
-  const rare = inOrder.filter(isMissed).length;
   process.stdout.write(
-    `${grouped(inOrder.length)} mutants, ${grouped(dead)} killed, ${grouped(inOrder.length - dead - alive.length - rare)} covered by another guard, ` +
-      `${grouped(rare)} too rare for so few seeds, ${grouped(alive.length)} alive that must be dead${alive.map(({ mutant }) => `: ${mutant.name}`).join('')}\n`,
+    `${grouped(inOrder.length)} mutants, ${grouped(dead)} killed, ${grouped(inOrder.length - dead - alive.length)} covered by another guard, ` +
+      `${grouped(alive.length)} alive that must be dead${alive.map(({ mutant }) => `: ${mutant.name}`).join('')}\n`,
   );
   return alive.length === 0 ? 0 : 1;
 }
@@ -53,12 +52,7 @@ function isKilled({ outcome }: MutantResult): boolean {
 
 /** Its guard is the only one, and it lives. */
 function isAliveUnexpectedly(result: MutantResult): boolean {
-  return !isKilled(result) && result.mutant.coveredBy === undefined && result.mutant.rare === undefined;
-}
-
-/** It lives because so few seeds do not come across it; its own test does. */
-function isMissed(result: MutantResult): boolean {
-  return !isKilled(result) && result.mutant.rare !== undefined;
+  return !isKilled(result) && result.mutant.coveredBy === undefined;
 }
 
 /** How it showed first; empty when it did not. */
@@ -70,9 +64,9 @@ export function howItShowed({ outcome }: MutantResult): string {
 
 function line(result: MutantResult): string {
   const { mutant, outcome } = result;
-  const verdict = isAliveUnexpectedly(result) ? 'ALIVE  ' : isKilled(result) ? 'killed ' : isMissed(result) ? 'rare   ' : 'covered';
+  const verdict = isAliveUnexpectedly(result) ? 'ALIVE  ' : isKilled(result) ? 'killed ' : 'covered';
   const counts = [`${grouped(outcome.violations)}/${grouped(outcome.seeds)}`, momentsText(result)];
-  return `${verdict} ${counts[0]!.padStart(9)} ${counts[1]!.padStart(9)}  ${mutant.name.padEnd(40)} ${(howItShowed(result) || (mutant.coveredBy ?? mutant.rare ?? '')).slice(0, 120)}`;
+  return `${verdict} ${counts[0]!.padStart(9)} ${counts[1]!.padStart(9)}  ${mutant.name.padEnd(40)} ${(howItShowed(result) || (mutant.coveredBy ?? '')).slice(0, 120)}`;
 }
 
 export function momentsText({ outcome: { moments } }: MutantResult): string {

@@ -9,8 +9,6 @@ export interface Mutant {
   readonly patches?: readonly Patch[];
   /** Why it survives: the guard that covers it. Absent: it must be killed. */
   readonly coveredBy?: string;
-  /** Why a few hundred seeds may miss it. It must have a test that sees it alone. */
-  readonly rare?: string;
   /** The unit test that sees this guard gone, on its own. */
   readonly seenBy?: string;
 }
@@ -243,7 +241,6 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'release-is-not-waited-for',
-    rare: 'a fold must fall into the milliseconds between two writes of a watcher, right before a close',
     removed: 'a close pins a snapshot in which no release is half done',
     seenBy: 'test/close/settled.test.ts',
     patches: [{ file: 'close/settled.ts', find: '!(await isHalfDone(store, snapshot, later))', replace: 'snapshot.n > 0' }],
@@ -268,7 +265,6 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'released-is-read-again',
-    rare: 'a parser fix must meet a copy of the beginning of an object that grew',
     seenBy: 'test/ingest/idempotence.test.ts',
     removed: 'a content whose lines count as part of another is not read again',
     patches: [{ file: INGEST, find: '(reparse && !released)', replace: '(reparse || (released && reparse))' }],

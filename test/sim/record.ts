@@ -33,8 +33,7 @@ export function recordMutants(results: readonly MutantResult[], seeds: number, u
       .slice(0, 140);
   const rows = results.map((result) => {
     const { mutant, outcome } = result;
-    const alive = mutant.rare === undefined ? '**alive**' : `rare: ${mutant.rare}`;
-    const end = howItShowed(result) || (mutant.coveredBy === undefined ? alive : `covered: ${mutant.coveredBy}`);
+    const end = howItShowed(result) || (mutant.coveredBy === undefined ? '**alive**' : `covered: ${mutant.coveredBy}`);
     return (
       `| ${cell(mutant.removed)} (\`${mutant.name}\`) | ${grouped(outcome.violations)} of ${grouped(outcome.seeds)} | ${momentsText(result)} | ` +
       `${cell(end)} | ${mutant.seenBy === undefined ? '' : `\`${mutant.seenBy}\``} |`
