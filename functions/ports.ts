@@ -369,6 +369,9 @@ export interface ImageRegistry {
   referrers(repository: string, digest: string, artifactType?: string): Promise<readonly Descriptor[]>;
 }
 
+/** Failure code of an image that a registry has no reason to send: it was pushed before the destination was configured. */
+export const NOT_REPLICATED = 'NOT_REPLICATED';
+
 export interface ReplicaState {
   /** Region or site. */
   readonly destination: string;

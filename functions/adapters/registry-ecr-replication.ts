@@ -13,7 +13,14 @@ import {
   StartReplicationBackfillCommand,
 } from '@aws-sdk/client-ecr';
 import { KashiError } from '../domain/errors.ts';
-import type { Backfill, ImageFindings, ImageReplication, ReplicaState, ReplicationSettings } from '../ports.ts';
+import {
+  type Backfill,
+  type ImageFindings,
+  type ImageReplication,
+  NOT_REPLICATED,
+  type ReplicaState,
+  type ReplicationSettings,
+} from '../ports.ts';
 import { asked, isNamed } from './registry-ecr.ts';
 
 const STATES: Readonly<Record<string, ReplicaState['status']>> = { IN_PROGRESS: 'in_progress', COMPLETE: 'complete', FAILED: 'failed' };
@@ -64,7 +71,7 @@ export function ecrReplication({ client, host }: EcrPlace, registryId: string): 
     // The push set it off. What says nothing about the destination is not on its way: it was pushed before the rule.
     replicate: async (repository, digest, destination) => {
       const found = (await status(repository, digest)).find((one) => one.destination === destination);
-      return found ?? { destination, status: 'failed', failureCode: 'NOT_REPLICATED' };
+      return found ?? { destination, status: 'failed', failureCode: NOT_REPLICATED };
     },
     startBackfill: async (destination) => {
       const command = new StartReplicationBackfillCommand({ destination: { region: destination, registryId } });

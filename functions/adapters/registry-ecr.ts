@@ -3,7 +3,6 @@
  * with immutable tags. Source: docs.aws.amazon.com/AmazonECR/latest/APIReference.
  */
 
-import { createHash } from 'node:crypto';
 import {
   BatchCheckLayerAvailabilityCommand,
   BatchGetImageCommand,
@@ -20,6 +19,7 @@ import { sha256Hex } from '../domain/canonical-json.ts';
 import { KashiError } from '../domain/errors.ts';
 import { type Descriptor, isDigest, MEDIA } from '../domain/oci.ts';
 import { type BlobSource, type BlobTransfer, type ImageRegistry, type StoredManifest, TransientStoreError } from '../ports.ts';
+import { readPatiently } from './blob-reads.ts';
 import { corruptBlob, tagTaken } from './registry-oci.ts';
 import { chunksOf } from './registry-oci-upload.ts';
 
@@ -34,7 +34,6 @@ export interface EcrOptions {
 }
 
 const PART_BYTES = 10 * 1024 * 1024;
-const READS = 5;
 const WAIT_MS = 120_000;
 
 export function ecrRegistry(options: EcrOptions): ImageRegistry {
@@ -131,29 +130,9 @@ class EcrRegistry implements ImageRegistry {
     return layer?.layerAvailability === 'AVAILABLE' ? (layer.layerSize ?? 0) : null;
   }
 
-  async *readBlob(
-    repository: string,
-    { digest, size }: Pick<Descriptor, 'digest' | 'size'>,
-    fromByte = 0,
-    toByte = size,
-  ): AsyncIterable<Uint8Array> {
-    const whole = fromByte === 0 && toByte === size;
-    const hash = createHash('sha256');
-    let at = fromByte;
-    for (let left = READS; at < toByte; left -= 1) {
-      try {
-        for await (const piece of await this.download(repository, digest, at, toByte)) {
-          at += piece.length;
-          if (whole) hash.update(piece);
-          yield piece;
-        }
-        if (at < toByte) throw new TransientStoreError(`registry ${this.host}: a blob ended after ${at} of ${toByte} bytes`);
-      } catch (error) {
-        if (error instanceof KashiError || left <= 1) throw error;
-      }
-    }
-    const found = `sha256:${hash.digest('hex')}`;
-    if (whole && found !== digest) throw corruptBlob(`${this.host}/${repository}`, digest, found);
+  readBlob(repository: string, blob: Pick<Descriptor, 'digest' | 'size'>, fromByte = 0, toByte = blob.size): AsyncIterable<Uint8Array> {
+    const open = (at: number) => this.download(repository, blob.digest, at, toByte);
+    return readPatiently({ host: this.host, where: `${this.host}/${repository}`, blob, fromByte, toByte, open });
   }
 
   async putBlob(repository: string, blob: BlobSource, mountFrom?: string): Promise<BlobTransfer> {

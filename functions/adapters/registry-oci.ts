@@ -1,9 +1,9 @@
 /** A client of the OCI distribution specification 1.1: every digest is checked, tags never move, blobs are mounted rather than sent. */
-import { createHash } from 'node:crypto';
 import { canonicalJson, sha256Hex } from '../domain/canonical-json.ts';
 import { KashiError } from '../domain/errors.ts';
 import { type Descriptor, type ImageManifest, isDigest, MEDIA } from '../domain/oci.ts';
-import { type BlobSource, type BlobTransfer, type ImageRegistry, type StoredManifest, TransientStoreError } from '../ports.ts';
+import type { BlobSource, BlobTransfer, ImageRegistry, StoredManifest } from '../ports.ts';
+import { readPatiently } from './blob-reads.ts';
 import { type RegistryAddress, RegistryHttp } from './registry-oci-http.ts';
 import { CHUNK_BYTES, NO_MEMORY, type UploadMemory, uploadBlob } from './registry-oci-upload.ts';
 
@@ -21,7 +21,6 @@ const ACCEPT = [
 /** A manifest is a list of blobs, not one. */
 const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 /** Times that a read goes on after its connection broke. */
-const READS = 5;
 
 /** Errors: KashiError config_invalid for an address that is none. */
 export function ociRegistry(options: OciRegistryOptions): ImageRegistry {
@@ -81,30 +80,9 @@ class OciRegistry implements ImageRegistry {
     return answer.status === 404 ? null : Number(answer.headers.get('content-length') ?? 0);
   }
 
-  async *readBlob(
-    repository: string,
-    { digest, size }: Pick<Descriptor, 'digest' | 'size'>,
-    fromByte = 0,
-    toByte = size,
-  ): AsyncIterable<Uint8Array> {
-    const whole = fromByte === 0 && toByte === size;
-    const hash = createHash('sha256');
-    let at = fromByte;
-    for (let left = READS; at < toByte; left -= 1) {
-      try {
-        for await (const piece of this.bytesFrom(repository, digest, at, toByte)) {
-          at += piece.length;
-          if (at > toByte) throw corruptBlob(`${this.host}/${repository}`, `${digest} of ${toByte} bytes`, `${at} bytes`);
-          if (whole) hash.update(piece);
-          yield piece;
-        }
-        if (at < toByte) throw new TransientStoreError(`registry ${this.host}: a blob ended after ${at} of ${toByte} bytes`);
-      } catch (error) {
-        if (error instanceof KashiError || left <= 1) throw error;
-      }
-    }
-    const found = `sha256:${hash.digest('hex')}`;
-    if (whole && found !== digest) throw corruptBlob(`${this.host}/${repository}`, digest, found);
+  readBlob(repository: string, blob: Pick<Descriptor, 'digest' | 'size'>, fromByte = 0, toByte = blob.size): AsyncIterable<Uint8Array> {
+    const open = (at: number) => this.bytesFrom(repository, blob.digest, at, toByte);
+    return readPatiently({ host: this.host, where: `${this.host}/${repository}`, blob, fromByte, toByte, open });
   }
 
   async putBlob(repository: string, blob: BlobSource, mountFrom?: string): Promise<BlobTransfer> {

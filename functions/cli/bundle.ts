@@ -62,7 +62,7 @@ async function exportTo(edge: string, options: ExportOptions): Promise<void> {
   const due = new Map([...found].flatMap(([service, one]) => (one.is === 'due' ? [[service, one] as const] : [])));
   if (due.size === 0) throw nothingDue(edge, found);
   const lifetimeMs = wholeDays(options.validDays) * DAY_MS;
-  const { hq, signer } = fleet.office();
+  const { hq, signer } = await fleet.office();
   const folder = newBundleFolder(options.out);
   const images = [...due.values()].map(({ release, base }) => ({ release, base: baseOf(options, base) }));
   const total = images.reduce((sum, { release }) => sum + release.bytes, 0);

@@ -159,7 +159,7 @@ export function explanationLines(explanation: Explanation, words: Wording, timeZ
   const { inputs, inputs_total, sources, samples, line } = explanation;
   const { explain } = words;
   const blocks = explanationBlocks(explanation, words, timeZone);
-  const what = line['kind'] === 'tokens' ? 'requests' : 'pieces';
+  const what = line['meter'] !== 'gpu_hours' ? 'requests' : 'pieces';
   return [
     ...blocks.flatMap((block) => [...block.map(visible), '']),
     explain.madeOf(grouped(inputs_total), what, inputs.length < inputs_total ? inputs.length : null),

@@ -20,6 +20,7 @@ import {
   withFleetOptions,
   withOrderOptions,
 } from './fleet-options.ts';
+import { replicationCommand } from './fleet-replication.ts';
 import { edgeStatuses, type FleetReport, fleetLines, leadTimes } from './fleet-report.ts';
 import { EXIT, printJson, printLines } from './output.ts';
 import { isLoopback, parseListen } from './receive.ts';
@@ -45,6 +46,7 @@ export function fleetCommand(): Command {
   command.addCommand(metricsCommand());
   command.addCommand(promoteCommand());
   command.addCommand(runCommand());
+  command.addCommand(replicationCommand());
   for (const one of switchCommands()) command.addCommand(one);
   command.addCommand(
     withFleetOptions(new Command('init').description('make the key that signs messages to edges (ECDSA P-256)')).action(

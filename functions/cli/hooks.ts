@@ -3,11 +3,14 @@ import { Command } from 'commander';
 import { makeIntake } from '../distribution/intake.ts';
 import { type AcceptedHook, drain, hookLine, type QueuedHook, readQueue, replay } from '../distribution/intake-queue.ts';
 import { applyHook } from '../distribution/intake-truth.ts';
+import { MODEL_PAGES, makeModelPages } from '../distribution/model-pages.ts';
 import { isSafeHookUrl } from '../domain/config.ts';
 import { KashiError } from '../domain/errors.ts';
 import { HOOK_CONTENT_TYPE, type HookEnvelope, type ModelHookData } from '../domain/hook-envelope.ts';
 import { parseHookSecrets, signHook } from '../domain/hook-signature.ts';
 import { parseModelVersion } from '../domain/model-version.ts';
+import type { HttpService } from '../ports.ts';
+import { parseTokens } from '../receive/tokens.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
 import { EXIT, printJson, printLines, tableLines } from './output.ts';
 import { reachable } from './reachable.ts';
@@ -18,6 +21,7 @@ interface HooksOptions extends CommonOptions {
   readonly models?: string;
   readonly listen?: string;
   readonly state?: string;
+  readonly readers?: string;
 }
 
 interface SendOptions {
@@ -50,6 +54,7 @@ export function hooksCommand(): Command {
   command.addCommand(
     sub('serve', 'listen, and work off what comes in')
       .option('--listen <host:port>', 'address; port 0 takes any free one', '127.0.0.1:4319')
+      .option('--readers <file>', 'lines of <name> <token>: who may ask for versions, GET /v1/models/<model>/versions/<version>')
       .action(async (options: HooksOptions) => {
         process.exitCode = await serve(openCentre(options), options);
       }),
@@ -147,31 +152,43 @@ async function work(centre: Centre, options: HooksOptions): Promise<QueuedHook[]
   return await drain(centre.store, centre.clock, act);
 }
 
+/** Hooks that come in, and, for those who have a token, the versions that other centres ask for. */
+function hooksService(centre: Centre, options: HooksOptions, onNote: (text: string) => void): HttpService {
+  const { store, clock } = centre;
+  const intake = makeIntake({ store, clock, endpoints: openModels(centre, options).endpoints, onNote });
+  if (options.readers === undefined) return intake;
+  const readers = parseTokens(terminal.readText(options.readers), options.readers).map(({ digest }) => digest);
+  const pages = makeModelPages({ store, readers });
+  return { admit: (head) => (head.path.startsWith(MODEL_PAGES) ? pages : intake).admit(head) };
+}
+
 /** Runs until SIGTERM or SIGINT. */
 async function serve(centre: Centre, options: HooksOptions): Promise<number> {
   const { endpoints } = openModels(centre, options);
-  if (endpoints.length === 0)
+  if (endpoints.length === 0 && options.readers === undefined)
     throw new KashiError('config_missing', 'there is no endpoint for hooks', {
       where: 'models.yaml endpoints',
-      allowed: 'a list of endpoints',
+      allowed: 'a list of endpoints, or --readers',
       found: 'none',
     });
   const [, host = '', port = ''] = /^\[?([^\]]+?)\]?:(\d{1,5})$/.exec(options.listen ?? '') ?? [];
   if (host === '')
     throw new KashiError('usage', 'not an address', { where: '--listen', allowed: 'host:port', found: options.listen ?? '' });
   const note = (text: string): void => void process.stderr.write(`${text}\n`);
-  const intake = makeIntake({ store: centre.store, clock: centre.clock, endpoints, onNote: note });
-  const listening = await listenHttp(intake, { ...DEFAULT_LISTEN, host, port: Number(port) }).catch((cause: unknown) => {
-    throw new KashiError(
-      'usage',
-      'the address cannot be listened on',
-      { where: `--listen ${options.listen}`, found: String((cause as Error).message) },
-      { cause },
-    );
-  });
+  const listening = await listenHttp(hooksService(centre, options, note), { ...DEFAULT_LISTEN, host, port: Number(port) }).catch(
+    (cause: unknown) => {
+      throw new KashiError(
+        'usage',
+        'the address cannot be listened on',
+        { where: `--listen ${options.listen}`, found: String((cause as Error).message) },
+        { cause },
+      );
+    },
+  );
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${listening.port}`;
-  if (options.json === true) printJson({ listening: url, endpoints: endpoints.map(({ name }) => `/v1/hooks/${name}`) });
-  else printLines([`Listening on ${url}: ${endpoints.map(({ name }) => `/v1/hooks/${name}`).join(', ')}. Stop with Ctrl-C.`]);
+  const paths = [...endpoints.map(({ name }) => `/v1/hooks/${name}`), ...(options.readers === undefined ? [] : [MODEL_PAGES])];
+  if (options.json === true) printJson({ listening: url, endpoints: paths });
+  else printLines([`Listening on ${url}: ${paths.join(', ')}. Stop with Ctrl-C.`]);
   let busy: Promise<void> = Promise.resolve();
   let idle = true;
   const timer = setInterval(() => {

@@ -3,7 +3,6 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join, resolve } from 'node:path';
 import { imageLayout } from '../adapters/image-layout.ts';
 import { replaceFile } from '../adapters/output-file.ts';
-import { ociRegistry } from '../adapters/registry-oci.ts';
 import type { EdgeReport } from '../distribution/edge-report.ts';
 import { KashiError } from '../domain/errors.ts';
 import { openRecord } from '../ledger/signed.ts';
@@ -61,8 +60,4 @@ export function reportFiles(path: string): string[] {
   const full = resolve(path);
   const names = existsSync(full) && !full.endsWith('.json') ? readdirSync(full).filter((name) => name.endsWith('.json')) : null;
   return names === null ? [full] : names.sort().map((name) => join(full, name));
-}
-
-export function registryOf(url: string): ImageRegistry {
-  return ociRegistry({ url });
 }

@@ -5,13 +5,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { gitHost, initBareRepository } from '../adapters/git.ts';
 import { httpHookSender } from '../adapters/hook-http.ts';
 import { writeOutputFile } from '../adapters/output-file.ts';
-import { ociRegistry } from '../adapters/registry-oci.ts';
 import { createLocalKey, hasLocalKey, localSigner, publicKeyPath } from '../adapters/signer-local.ts';
 import { readTextFile } from '../adapters/text-file.ts';
 import { xSignature } from '../distribution/edge-delivery.ts';
 import type { Edge, EdgeState } from '../distribution/fleet.ts';
-import { directCopies } from '../distribution/image-copies.ts';
+import { directCopies, type ImageCopies, managedCopies } from '../distribution/image-copies.ts';
 import type { RolloutWorld } from '../distribution/perform.ts';
+import { isReplicaOf, parseEcrHost } from '../domain/ecr-host.ts';
 import { KashiError } from '../domain/errors.ts';
 import { type FleetFile, parseFleet } from '../domain/fleet-file.ts';
 import { type HookSecret, parseHookSecrets, signHook } from '../domain/hook-signature.ts';
@@ -19,6 +19,7 @@ import { parseOneYaml } from '../domain/yaml-config.ts';
 import type { ImageRegistry, Signer } from '../ports.ts';
 import { parseTokens, type Token } from '../receive/tokens.ts';
 import { type Centre, systemClock } from './wiring.ts';
+import { openRegistryAt, openReplication } from './wiring-registries.ts';
 
 export interface OpenFleet {
   readonly file: FleetFile;
@@ -28,7 +29,7 @@ export interface OpenFleet {
   readonly keyOf: (edge: string) => string | null;
   readonly registryTokens: (edge: string) => readonly Uint8Array[];
   /** The registry at headquarters, and the key that signs messages, without anything else. */
-  readonly office: () => { readonly hq: ImageRegistry; readonly signer: Signer };
+  readonly office: () => Promise<{ readonly hq: ImageRegistry; readonly signer: Signer }>;
   /** Opens registries, Git and keys; makes the local repository when there is none. */
   readonly world: () => Promise<RolloutWorld>;
   readonly signingKeyPath: string;
@@ -68,7 +69,7 @@ export function openFleet(centre: Centre, given: string | undefined): OpenFleet 
     })),
     keyOf: (edge) => keys.get(edge) ?? null,
     registryTokens: (edge) => tokens.filter(({ siteId }) => siteId === edge).map(({ digest }) => digest),
-    office: () => ({ hq: ociRegistry({ url: file.registryUrl }), signer: messageSigner(beside(file.signingKey)) }),
+    office: async () => ({ hq: await openRegistryAt(file.registryUrl), signer: messageSigner(beside(file.signingKey)) }),
     world: () => openWorld(centre, file, beside, read),
     signingKeyPath: beside(file.signingKey),
   };
@@ -100,7 +101,8 @@ async function openWorld(
 ): Promise<RolloutWorld> {
   const { repository, branch, author, remote } = file.git;
   await initBareRepository(beside(repository), branch);
-  const registries = new Map<string, ImageRegistry>(file.edges.map(({ edge, registryUrl }) => [edge, ociRegistry({ url: registryUrl })]));
+  const registries = new Map<string, ImageRegistry>();
+  for (const { edge, registryUrl } of file.edges) registries.set(edge, await openRegistryAt(registryUrl));
   const secrets = new Map<string, readonly HookSecret[]>(
     file.edges.map(({ edge, secretFile }) => [edge, secretFile === null ? [] : parseHookSecrets(read(secretFile), secretFile)]),
   );
@@ -114,7 +116,7 @@ async function openWorld(
     store: centre.store,
     clock: systemClock,
     git: gitHost(beside(repository), { branch, author, remote }),
-    copies: directCopies({ hq: ociRegistry({ url: file.registryUrl }), registryOf, clock: systemClock, wait: (ms) => sleep(ms) }),
+    copies: await copiesOf(file, registryOf),
     registryOf,
     attestationKey: read(file.attestationKey),
     proofDepth: file.proof,
@@ -124,5 +126,28 @@ async function openWorld(
       const its = secrets.get(edge.edge) ?? [];
       return its.length === 0 ? {} : { ...signHook(its, id, Math.floor(nowMs / 1_000), body), ...xSignature(its, body) };
     },
+  };
+}
+
+/** kashi copies, but for what an ECR registry at headquarters replicates to ECR registries of its edges by itself. */
+async function copiesOf(file: FleetFile, registryOf: (edge: Edge) => ImageRegistry): Promise<ImageCopies> {
+  const direct = directCopies({
+    ...{ hq: await openRegistryAt(file.registryUrl), registryOf, clock: systemClock },
+    wait: (ms) => sleep(ms),
+  });
+  const hq = parseEcrHost(file.registryUrl);
+  if (hq === null) return direct;
+  const regions = new Map(
+    file.edges.flatMap(({ edge, registryUrl }) => {
+      const its = parseEcrHost(registryUrl);
+      return its !== null && isReplicaOf(its, hq) ? [[edge, its.region] as const] : [];
+    }),
+  );
+  const managed = managedCopies(await openReplication(hq), direct, ({ edge }) => regions.get(edge) ?? '');
+  const of = ({ edge }: Edge): ImageCopies => (regions.has(edge) ? managed : direct);
+  return {
+    start: (edge, release) => of(edge).start(edge, release),
+    state: (edge, release) => of(edge).state(edge, release),
+    copy: (edge, release) => of(edge).copy(edge, release),
   };
 }

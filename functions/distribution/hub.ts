@@ -5,7 +5,7 @@ import { MESSAGE_CONTENT_TYPE } from './edge-delivery.ts';
 import { newestMessage } from './edge-message.ts';
 import { eventOfReport, keepReport, readReport } from './edge-report.ts';
 import type { FleetEvent } from './fleet-event.ts';
-import { type RegistryEvent, readDistributionEvents } from './registry-event.ts';
+import { type RegistryEvent, readDistributionEvents, readEcrEvent } from './registry-event.ts';
 
 export interface HubOptions {
   readonly store: ObjectStore;
@@ -70,6 +70,7 @@ function admitRegistry(options: HubOptions, edge: string, head: HttpRequestHead)
   return { maxBodyBytes: MAX_BODY_BYTES, refuse, accept: (body) => takeFromRegistry(options, edge, body) };
 }
 
+/** A notification of a distribution registry, or an event of EventBridge (an API destination posts it as it is). */
 async function takeFromRegistry({ record, clock }: HubOptions, edge: string, body: Uint8Array): Promise<HttpAnswer> {
   let value: unknown;
   try {
@@ -77,7 +78,8 @@ async function takeFromRegistry({ record, clock }: HubOptions, edge: string, bod
   } catch {
     return refuse(400, 'not JSON');
   }
-  for (const read of readDistributionEvents(value, edge)) {
+  const isBridge = typeof value === 'object' && value !== null && 'source' in value && 'detail' in value;
+  for (const read of isBridge ? [readEcrEvent(value)] : readDistributionEvents(value, edge)) {
     const event = read.is === 'event' ? fleetEventOf(read.event, edge, clock.now()) : null;
     if (event !== null) await record(event);
   }

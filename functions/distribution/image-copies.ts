@@ -1,5 +1,5 @@
 /** How an image comes to an edge: by a registry that replicates by itself, or by kashi copying it, within the edge's bandwidth. */
-import type { Clock, ImageRegistry, ImageReplication } from '../ports.ts';
+import { type Clock, type ImageRegistry, type ImageReplication, NOT_REPLICATED } from '../ports.ts';
 import { copyImage } from './copy-image.ts';
 import type { DeployedRelease, Edge } from './fleet.ts';
 
@@ -37,18 +37,26 @@ export function directCopies({ hq, registryOf, clock, wait }: DirectCopies): Ima
   return { start: copy, state: copy, copy };
 }
 
-/** The registry replicates what is pushed; kashi asks how far it is, and copies only what got stuck. */
-export function managedCopies(replication: ImageReplication, direct: ImageCopies): ImageCopies {
+/**
+ * The registry replicates what is pushed; kashi asks how far it is, has what was there before a destination joined sent after it, and copies only
+ * what got stuck. `destinationOf`: how the registry names the place of an edge, such as a Region.
+ */
+export function managedCopies(replication: ImageReplication, direct: ImageCopies, destinationOf: (edge: Edge) => string): ImageCopies {
   const read = ({ status, failureCode }: { status: CopyState['status']; failureCode: string | null }): CopyState => ({
     status,
     bytesMoved: 0,
     fault: status === 'failed' ? (failureCode ?? 'the registry gives no reason') : null,
   });
   return {
-    start: async (edge, release) => read(await replication.replicate(release.repository, release.digest, edge.edge)),
+    start: async (edge, release) => {
+      const state = await replication.replicate(release.repository, release.digest, destinationOf(edge));
+      if (state.failureCode !== NOT_REPLICATED) return read(state);
+      await replication.startBackfill(destinationOf(edge));
+      return { status: 'in_progress', bytesMoved: 0, fault: null };
+    },
     state: async (edge, release) => {
       const states = await replication.status(release.repository, release.digest);
-      const here = states.find(({ destination }) => destination === edge.edge);
+      const here = states.find(({ destination }) => destination === destinationOf(edge));
       return here === undefined ? { status: 'in_progress', bytesMoved: 0, fault: null } : read(here);
     },
     copy: direct.copy,

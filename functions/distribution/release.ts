@@ -110,6 +110,14 @@ export async function pushRelease(
   const { store, clock, layout, registry, signer, onBlob } = dependencies;
   const { image_digest: digest, tag } = release;
   const repository = serviceRepository(STAGING_PREFIX, release.model);
+  if ((await layout.manifest(repository, digest)) === null)
+    throw new KashiError('not_found', 'the image is not on this machine', {
+      where: `release ${release.model}:${release.version} ${release.variant.name}`,
+      allowed:
+        'the layout that kashi release build leaves beside the warehouse; of one in a bucket, in the cache folder of the machine (KASHI_WORK)',
+      found: digest,
+      hint: 'build it here: the same inputs give the same digest',
+    });
   const copied = await copyImage({ from: layout, repository, to: registry, digest, tag, ...(onBlob === undefined ? {} : { onBlob }) });
   await notePushed(store, clock, release, repository);
   const attestation = await attest({ store, registry, signer }, version, release, repository);

@@ -1,6 +1,6 @@
 /** What edges report of themselves, and what is told to them. A wave that turns out bad goes back by itself. */
 import { atStage, changeTarget, ended, withService } from './change.ts';
-import { type EdgeRollout, type Fleet, type Run, stageIndex, type Target } from './fleet.ts';
+import { type EdgeRollout, type Fleet, KEPT_DIGESTS, type Run, stageIndex, type Target } from './fleet.ts';
 import type { EventOf } from './fleet-event.ts';
 import { failedIn, judgeHealth } from './gate.ts';
 import { newRollout, wayBack } from './runs.ts';
@@ -42,7 +42,15 @@ function nowLive(target: Target, { digest, generation, atMs }: EventOf<'synced' 
   const { live } = target;
   if (releaseId === undefined || (live !== null && live.generation >= generation)) return target;
   const healthBefore = live?.digest === digest ? target.healthBefore : target.health;
-  return { ...target, live: { releaseId, digest, generation, sinceMs: atMs }, health: null, healthBefore };
+  // The commit keeps what was live; an edge that bundles are carried to may say so before its commit.
+  const known = live === null || live.digest === digest || target.kept.some((one) => one.digest === live.digest);
+  const kept = known
+    ? target.kept
+    : [{ releaseId: live.releaseId, digest: live.digest, generation: live.generation, untilMs: atMs }, ...target.kept].slice(
+        0,
+        KEPT_DIGESTS,
+      );
+  return { ...target, kept, live: { releaseId, digest, generation, sinceMs: atMs }, health: null, healthBefore };
 }
 
 /** The edge says that the release does not work there. */

@@ -102,7 +102,9 @@ function withHeld(target: Target): Target {
 
 /** The release an edge goes back to; null when it does not have the one that is left, or knows no other. */
 export function wayBack(service: ServiceState, target: Target, to: string | null, left: string): DeployedRelease | null {
-  const now = target.settled ?? target.live;
+  const { settled, live } = target;
+  // Where bundles are carried, an edge may serve what Git does not say yet.
+  const now = settled === null || (live !== null && live.generation > settled.generation) ? live : settled;
   if (now === null || target.pin !== null || (to === null && now.releaseId !== left) || now.releaseId === to) return null;
   const kept = target.kept.find(({ releaseId }) => (to === null ? releaseId !== left : releaseId === to));
   return kept === undefined ? null : (service.releases[kept.releaseId] ?? null);

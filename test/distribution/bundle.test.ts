@@ -15,7 +15,7 @@ import type { DeployedRelease } from '../../functions/distribution/fleet.ts';
 import { KashiError } from '../../functions/domain/errors.ts';
 import { signRecord } from '../../functions/ledger/signed.ts';
 import type { Signer } from '../../functions/ports.ts';
-import { Story } from './fleet-cases.ts';
+import { PLAN, Story } from './fleet-cases.ts';
 import { type Layer, pushRelease, REPOSITORY } from './fleet-lab.ts';
 import { AT, testSigner } from './supply.ts';
 
@@ -316,6 +316,29 @@ describe('an edge that bundles are carried to', () => {
       fleet.live('mine-7', 'v1');
       assert.equal(fleet.state('mine-7'), 'chat-v1 live');
       assert.equal(due(fleet).is, 'live');
+    }
+  });
+
+  test('goes back to what it had, committed or not yet', () => {
+    for (const committed of [true, false]) {
+      const fleet = story();
+      for (const version of ['v1', 'v2']) {
+        fleet.promote(version);
+        fleet.through(version, ['a']);
+        fleet.wait(61_000);
+        fleet.replicated('mine-7', version);
+        fleet.prove('mine-7', version);
+        fleet.live('mine-7', version);
+        if (committed || version === 'v1') fleet.commit();
+      }
+      assert.equal(fleet.liveVersion('mine-7'), 'chat-v2');
+      assert.equal(fleet.rollback(null, null, { ...PLAN, rollbackWindowMs: 86_400_000 }), true);
+      const back = due(fleet);
+      assert.deepEqual([back.is, back.is === 'due' && back.release.modelVersion, back.is === 'due' && back.generation], ['due', 'v1', 3]);
+      fleet.prove('mine-7', 'v1');
+      fleet.live('mine-7', 'v1');
+      fleet.commit();
+      assert.equal(fleet.state('mine-7'), 'chat-v1 live');
     }
   });
 

@@ -4,16 +4,19 @@ import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { DEFAULT_LISTEN, listenHttp } from '../../functions/adapters/http-receiver.ts';
 import { sageMakerSource } from '../../functions/adapters/model-source-command.ts';
 import { huggingFaceSource, kashiSource, mlflowSource } from '../../functions/adapters/model-source-http.ts';
 import { type AcceptedHook, accept, drain, RETRY_MS, readQueue, replay } from '../../functions/distribution/intake-queue.ts';
 import { applyHook, type TruthOptions } from '../../functions/distribution/intake-truth.ts';
-import { readModel } from '../../functions/distribution/model-registry.ts';
+import { makeModelPages } from '../../functions/distribution/model-pages.ts';
+import { moveVersion, readModel, register, setAlias } from '../../functions/distribution/model-registry.ts';
 import { parseModelsFile } from '../../functions/distribution/models-file.ts';
 import { KashiError } from '../../functions/domain/errors.ts';
 import { parseOneYaml } from '../../functions/domain/yaml-config.ts';
 import type { ModelSource } from '../../functions/ports.ts';
-import { Supply } from './supply.ts';
+import { parseTokens } from '../../functions/receive/tokens.ts';
+import { factsOf, Supply } from './supply.ts';
 
 /** A registry that answers these paths. */
 async function serve(
@@ -175,6 +178,38 @@ test('the body of a hook is never the truth: what it claims and the registry doe
   const [hook] = await drain(store, clock, async (one) => void (await applyHook(supply, truth(kashiSource(registry.url, null)), one)));
   assert.match(hook?.attempts[0]?.error ?? '', /no such version/);
   assert.equal((await readModel(store, 'llama3-8b-sft')).versions.size, 0);
+});
+
+test('another kashi is asked for what it has: its own endpoint answers, to who has a token', async (t) => {
+  const [there, here] = [new Supply(t), new Supply(t)];
+  await register(there, factsOf('v2.1.0'), 'training');
+  await moveVersion(there, 'llama3-8b-sft', 'v2.1.0', { to: 'staging', by: 'Li Wei', reason: 'measured', evidence: null });
+  await setAlias(there, 'llama3-8b-sft', 'champion', 'v2.1.0', 'Li Wei');
+  const token = 'a token of sixteen characters'.replaceAll(' ', '-');
+  const pages = makeModelPages({ store: there.store, readers: parseTokens(`branch ${token}`, 'readers').map(({ digest }) => digest) });
+  const listening = await listenHttp(pages, { ...DEFAULT_LISTEN, host: '127.0.0.1', port: 0 });
+  t.after(() => listening.close());
+  const url = `http://127.0.0.1:${listening.port}`;
+  const hook = hookAt([{ model: 'llama3-8b-sft', version: 'v2.1.0' }]);
+  assert.deepEqual(await applyHook(here, truth(kashiSource(url, token)), hook), [
+    { model: 'llama3-8b-sft', version: 'v2.1.0', did: ['registered', 'alias champion', 'stage staging'] },
+  ]);
+  const [mine, theirs] = [here, there].map(async ({ store }) => (await readModel(store, 'llama3-8b-sft')).versions.get('v2.1.0'));
+  const [own, other] = [await mine, await theirs];
+  assert.deepEqual(own?.metrics, other?.metrics);
+  assert.deepEqual(own?.environment, other?.environment);
+  assert.deepEqual(
+    { ...own?.provenance, origin: '', origin_id: '' },
+    { ...other?.provenance, origin: '', origin_id: '' },
+    'everything but where it came from',
+  );
+  assert.deepEqual(await kashiSource(url, token).versions('llama3-8b-sft', 'v9'), []);
+  assert.deepEqual(await kashiSource(url, token).versions('none', 'v1'), []);
+  for (const wrong of [null, `${token}x`, ''])
+    await assert.rejects(kashiSource(url, wrong).versions('llama3-8b-sft', 'v2.1.0'), /refuses/, String(wrong));
+  const path = `${url}/v1/models/llama3-8b-sft/versions/v2.1.0`;
+  assert.equal((await fetch(path, { method: 'POST', body: '{}' })).status, 405);
+  assert.equal((await fetch(`${url}/v1/models/llama3-8b-sft/versions/..%2f..`)).status, 404);
 });
 
 test('a registry that is away: tried again after each wait, then dead, then replayed by hand and done', async (t) => {

@@ -40,6 +40,16 @@ async function manifestOf(supply: Supply, repository: string, reference: string)
   return JSON.parse(Buffer.from(found.bytes).toString('utf8')) as ImageManifest;
 }
 
+test('a release that was built on another machine is not pushed from here, and says so', async (t) => {
+  const supply = new Supply(t);
+  const { release } = await supply.build('v1.0.0', { 'model.safetensors': 'weights' }, { serve: '#!/bin/sh' });
+  await assert.rejects(supply.push(release, join(supply.folder, 'empty')), (error) => {
+    assert.ok(error instanceof KashiError && error.code === 'not_found', String(error));
+    assert.match(error.toLines().join(' '), /not on this machine.*KASHI_WORK.*same digest/);
+    return true;
+  });
+});
+
 test('an image: a layer for the server, one for small files, one a shard; tagged with the version, not root, unpacked byte for byte', async (t) => {
   const supply = new Supply(t);
   const { release, layoutFolder } = await supply.build('v1.0.0', MODEL, SERVER);

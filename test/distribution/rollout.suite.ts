@@ -242,7 +242,7 @@ describe('a fleet of docker-registries', { skip: binary === null ? 'docker-regis
 
   test('an edge without network: a bundle with the changed shard, proven, live, reported and committed', async () => {
     const mine = await CarriedEdge.join(lab, folder, 'mine-7', registries[0]!.url, (await registry('mine-7')).url);
-    const edges = ['edge-a', 'edge-b', 'edge-c'];
+    const edges = [...lab.edges.keys()];
     const { release: one } = await rollOut('v3.0.0', [SERVER, ...WEIGHTS], edges);
     const whole = mine.carry('whole');
     report('a bundle with everything', whole.seconds, { 'mine-7': whole.moved });
