@@ -94,7 +94,8 @@ function waitText(fleet: Fleet, service: ServiceState, rollout: EdgeRollout, now
   if (run === undefined || rollout.exit !== null || isCommitted(rollout)) return null;
   if (run.kind === 'promotion' && isFrozen(fleet, service.service, rollout.edge)) return 'frozen';
   const gate = gateOf(fleet, service, run, rollout.wave, nowMs);
-  return gate.open ? null : gateText(gate);
+  if (!gate.open) return gateText(gate);
+  return fleet.edges[rollout.edge]?.carried === true && rollout.stage !== 'verified' ? 'a bundle' : null;
 }
 
 function gateText({ why, edges, untilMs }: Extract<Gate, { open: false }>): string {

@@ -110,7 +110,7 @@ function runCommand(): Command {
     .option('--once', 'until nothing more is due, then end')
     .addHelpText(
       'after',
-      `\nEndpoints: POST /v1/edges/<edge> (signed polls and reports of agents), POST /v1/registries/<edge> (notifications, bearer token), GET /healthz.\nSeveral may run on one store. Traffic is plain HTTP and signed; put a TLS proxy in front of it on any network that is not yours.`,
+      `\nEndpoints: POST /v1/edges/<edge> (signed polls and reports of agents), POST /v1/registries/<edge> (notifications, events of EventBridge; bearer token), GET /healthz.\nSeveral may run on one store. Traffic is plain HTTP and signed; put a TLS proxy in front of it on any network that is not yours.`,
     )
     .action(async (options: FleetOptions & { listen?: string; once?: boolean }) => {
       process.exitCode = await runFleet(options);
