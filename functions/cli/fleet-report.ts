@@ -113,10 +113,13 @@ const NEXT: Readonly<Record<Stage, string | null>> = {
 function waitText(fleet: Fleet, service: ServiceState, rollout: EdgeRollout, nowMs: number): string | null {
   const run = service.runs.find(({ generation }) => generation === rollout.generation);
   if (rollout.exit !== null) return null;
-  if (run === undefined || isCommitted(rollout) || rollout.stage !== 'verified') return NEXT[rollout.stage];
+  const isCarried = fleet.edges[rollout.edge]?.carried === true;
+  const waitsForGate = rollout.stage === 'verified' || isCarried;
+  if (run === undefined || isCommitted(rollout) || !waitsForGate) return NEXT[rollout.stage];
   if (run.kind === 'promotion' && isFrozen(fleet, service.service, rollout.edge)) return 'frozen';
   const gate = gateOf(fleet, service, run, rollout.wave, nowMs);
-  return gate.open ? NEXT.verified : gateText(gate);
+  if (!gate.open) return gateText(gate);
+  return rollout.stage === 'verified' ? NEXT.verified : 'a bundle';
 }
 
 function gateText({ why, edges, untilMs }: Extract<Gate, { open: false }>): string {

@@ -137,7 +137,7 @@ function runCommand(): Command {
     .option('--follow', 'roll out what kashi model promote puts into production, without being told')
     .addHelpText(
       'after',
-      `\nEndpoints: POST /v1/edges/<edge> (signed polls and reports of agents), POST /v1/registries/<edge> (notifications, bearer token), GET /metrics (Prometheus), GET /healthz.\nSeveral may run on one store. Traffic is plain HTTP and signed; put a TLS proxy in front of it on any network that is not yours.`,
+      `\nEndpoints: POST /v1/edges/<edge> (signed polls and reports of agents), POST /v1/registries/<edge> (notifications, events of EventBridge; bearer token), GET /metrics (Prometheus), GET /healthz.\nSeveral may run on one store. Traffic is plain HTTP and signed; put a TLS proxy in front of it on any network that is not yours.`,
     )
     .action(async (options: RunOptions) => {
       process.exitCode = await runFleet(options);

@@ -112,9 +112,10 @@ function openRollouts(service: ServiceState): Open[] {
   );
 }
 
-/** Not waiting for a person, a window, a soak or earlier waves, which count for themselves; nor for an edge that is not there. */
+/** Not waiting for a person, a window, a soak or earlier waves, which count for themselves; nor for an edge that is not there, or that bundles are carried to. */
 function isOurTurn(fleet: Fleet, service: ServiceState, run: Run, rollout: EdgeRollout, nowMs: number): boolean {
-  if (fleet.edges[rollout.edge]?.offlineSinceMs !== null) return false;
+  const edge = fleet.edges[rollout.edge];
+  if (edge?.offlineSinceMs !== null || edge.carried === true) return false;
   if (isCommitted(rollout) || rollout.stage !== 'verified') return true;
   if (run.kind === 'promotion' && isFrozen(fleet, service.service, rollout.edge)) return false;
   return gateOf(fleet, service, run, rollout.wave, nowMs).open;

@@ -92,13 +92,14 @@ export async function deployedFleet(): Promise<DeployedFleet> {
   return {
     file,
     secrets,
-    edges: file.edges.map(({ edge, site, pullFrom: registry, bandwidth, hook, order }) => ({
+    edges: file.edges.map(({ edge, site, pullFrom: registry, bandwidth, hook, order, carried }) => ({
       edge,
       site,
       registry,
       bandwidth,
       hook,
       order,
+      ...(carried ? { carried } : {}),
     })),
     edgesAt: new Map([...places].map(([place, its]) => [place, its.map(({ edge }) => edge)])),
     keyOf: (edge) => keys.get(edge) ?? null,

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { MemoryRegistry } from '../../functions/adapters/registry-memory.ts';
 import { memoryStore } from '../../functions/adapters/store-memory.ts';
+import { edgeStatuses } from '../../functions/cli/fleet-report.ts';
 import { bundleFolder, MESSAGE_FILE, newBundleFolder, RECORD_FILE } from '../../functions/cli/wiring-bundle.ts';
 import { exportBundle, openBundle, toCarry } from '../../functions/distribution/bundle.ts';
 import { type ImportedImage, importBundle } from '../../functions/distribution/bundle-import.ts';
@@ -298,6 +299,7 @@ describe('an edge that bundles are carried to', () => {
     fleet.through('v1', ['a']);
     fleet.wait(61_000);
     assert.equal(due(fleet).is, 'due');
+    assert.equal(edgeStatuses(fleet.fleet, fleet.nowMs).find(({ edge }) => edge === 'mine-7')?.waits_for, 'a bundle');
     fleet.tell({ ...fleet.order(), type: 'frozen', scope: '@mine-7' });
     assert.equal(due(fleet).is, 'frozen');
   });
