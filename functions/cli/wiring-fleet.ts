@@ -9,9 +9,9 @@ import { createLocalKey, hasLocalKey, localSigner, publicKeyPath } from '../adap
 import { readTextFile } from '../adapters/text-file.ts';
 import { xSignature } from '../distribution/edge-delivery.ts';
 import type { Edge, EdgeState } from '../distribution/fleet.ts';
-import { directCopies, type ImageCopies, managedCopies } from '../distribution/image-copies.ts';
+import { copiesByRegion, directCopies, type ImageCopies } from '../distribution/image-copies.ts';
 import type { RolloutWorld } from '../distribution/perform.ts';
-import { isReplicaOf, parseEcrHost } from '../domain/ecr-host.ts';
+import { parseEcrHost, replicaRegions } from '../domain/ecr-host.ts';
 import { KashiError } from '../domain/errors.ts';
 import { type FleetFile, parseFleet } from '../domain/fleet-file.ts';
 import { type HookSecret, parseHookSecrets, signHook } from '../domain/hook-signature.ts';
@@ -137,17 +137,5 @@ async function copiesOf(file: FleetFile, registryOf: (edge: Edge) => ImageRegist
   });
   const hq = parseEcrHost(file.registryUrl);
   if (hq === null) return direct;
-  const regions = new Map(
-    file.edges.flatMap(({ edge, registryUrl }) => {
-      const its = parseEcrHost(registryUrl);
-      return its !== null && isReplicaOf(its, hq) ? [[edge, its.region] as const] : [];
-    }),
-  );
-  const managed = managedCopies(await openReplication(hq), direct, ({ edge }) => regions.get(edge) ?? '');
-  const of = ({ edge }: Edge): ImageCopies => (regions.has(edge) ? managed : direct);
-  return {
-    start: (edge, release) => of(edge).start(edge, release),
-    state: (edge, release) => of(edge).state(edge, release),
-    copy: (edge, release) => of(edge).copy(edge, release),
-  };
+  return copiesByRegion(replicaRegions(file.edges, hq), await openReplication(hq), direct);
 }

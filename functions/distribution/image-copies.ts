@@ -63,6 +63,17 @@ export function managedCopies(replication: ImageReplication, direct: ImageCopies
   };
 }
 
+/** By the registry itself where `regions` names the place of an edge; kashi copies to all others, and what got stuck. */
+export function copiesByRegion(regions: ReadonlyMap<string, string>, replication: ImageReplication, direct: ImageCopies): ImageCopies {
+  const managed = managedCopies(replication, direct, ({ edge }) => regions.get(edge) ?? '');
+  const of = ({ edge }: Edge): ImageCopies => (regions.has(edge) ? managed : direct);
+  return {
+    start: (edge, release) => of(edge).start(edge, release),
+    state: (edge, release) => of(edge).state(edge, release),
+    copy: (edge, release) => of(edge).copy(edge, release),
+  };
+}
+
 /**
  * Waits before bytes are sent on, so that over the whole transfer no more than `bytesPerSecond` are.
  * Example: 16 MiB/s and pieces of 8 MiB → half a second apart.

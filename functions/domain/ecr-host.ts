@@ -15,3 +15,16 @@ export function parseEcrHost(address: string): EcrAddress | null {
 export function isReplicaOf(one: EcrAddress, hq: EcrAddress): boolean {
   return one.account === hq.account && one.region !== hq.region;
 }
+
+/** Region of each edge to which the registry at headquarters replicates by itself. */
+export function replicaRegions(
+  edges: readonly { readonly edge: string; readonly registryUrl: string }[],
+  hq: EcrAddress,
+): ReadonlyMap<string, string> {
+  return new Map(
+    edges.flatMap(({ edge, registryUrl }) => {
+      const its = parseEcrHost(registryUrl);
+      return its !== null && isReplicaOf(its, hq) ? [[edge, its.region] as const] : [];
+    }),
+  );
+}

@@ -11,9 +11,9 @@ import type { TurnParts } from '../cloud/rollout-turn.ts';
 import { Coordinator, type CoordinatorOptions } from '../distribution/coordinator.ts';
 import { xSignature } from '../distribution/edge-delivery.ts';
 import type { Edge } from '../distribution/fleet.ts';
-import { directCopies, type ImageCopies } from '../distribution/image-copies.ts';
+import { copiesByRegion, directCopies, type ImageCopies } from '../distribution/image-copies.ts';
 import type { RolloutWorld } from '../distribution/perform.ts';
-import { type EcrAddress, isReplicaOf, parseEcrHost } from '../domain/ecr-host.ts';
+import { type EcrAddress, parseEcrHost, replicaRegions } from '../domain/ecr-host.ts';
 import { KashiError } from '../domain/errors.ts';
 import type { FleetFile } from '../domain/fleet-file.ts';
 import { parseHookSecrets, signHook } from '../domain/hook-signature.ts';
@@ -87,32 +87,10 @@ function clientOf({ region }: EcrAddress): ECRClient {
   return new ECRClient({ region });
 }
 
-/** kashi copies, but for what ECR at headquarters replicates to other Regions by itself; what got stuck it copies all the same. */
+/** kashi copies, but for what ECR at headquarters replicates to other Regions by itself. */
 function copiesOf(file: FleetFile, direct: ImageCopies): ImageCopies {
   const hq = parseEcrHost(file.registryUrl);
   if (hq === null) return direct;
-  const regions = new Map(
-    file.edges.flatMap(({ edge, registryUrl }) => {
-      const its = parseEcrHost(registryUrl);
-      return its !== null && isReplicaOf(its, hq) ? [[edge, its.region] as const] : [];
-    }),
-  );
   const replication = ecrReplication({ client: clientOf(hq), host: file.registryUrl }, hq.account);
-  const state: ImageCopies['state'] = async ({ edge }, { repository, digest }) => {
-    const here = (await replication.status(repository, digest)).find(({ destination }) => destination === regions.get(edge));
-    const { status = 'in_progress', failureCode = null } = here ?? {};
-    return { status, bytesMoved: 0, fault: status === 'failed' ? (failureCode ?? 'the registry gives no reason') : null };
-  };
-  return {
-    start: async (edge, release) => {
-      const region = regions.get(edge.edge);
-      if (region === undefined) return await direct.start(edge, release);
-      const known = (await replication.status(release.repository, release.digest)).some(({ destination }) => destination === region);
-      // What says nothing about the Region was pushed before it was a destination: it is sent after it.
-      if (!known) await replication.startBackfill(region);
-      return await state(edge, release);
-    },
-    state: async (edge, release) => await (regions.has(edge.edge) ? state : direct.state)(edge, release),
-    copy: (edge, release) => direct.copy(edge, release),
-  };
+  return copiesByRegion(replicaRegions(file.edges, hq), replication, direct);
 }
