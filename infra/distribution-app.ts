@@ -1,7 +1,7 @@
 /** The stacks of model distribution of a stage: headquarters, its registry, and one for each Region that edges pull from. */
 import type { App } from 'aws-cdk-lib';
 import { parseEcrHost } from '../functions/domain/ecr-host.ts';
-import { addFleet, makeBuildSource } from './build-source.ts';
+import { makeBuildSource } from './build-source.ts';
 import type { StageConfig } from './config.ts';
 import type { StageParts } from './constructs/stage-function.ts';
 import { ATTESTATION_ALIAS, BUS_NAME, DistributionStack } from './distribution-stack.ts';
@@ -22,7 +22,6 @@ export function distribute(app: App, config: StageConfig, parts: StageParts): Di
   distributing.set(app, [...(distributing.get(app) ?? []), config]);
   refuseSharedRegistries(distributing.get(app) ?? []);
   const withCode = app.node.tryGetContext('bundle') !== 'none';
-  if (withCode) addFleet(distribution.folder, parts.bundle);
   const env = { ...(account === null ? {} : { account }), ...(region === null ? {} : { region }) };
   const hq = parseEcrHost(distribution.fleet.registryUrl);
   const name = (part: string): string => `kashi-${stage}-${part}`;

@@ -5,6 +5,7 @@ import type { App } from 'aws-cdk-lib';
 import { AnalystStack } from './analyst-stack.ts';
 import { BillingStack } from './billing-stack.ts';
 import { BudgetStack } from './budget-stack.ts';
+import { addFleet } from './build-source.ts';
 import { makeBundle } from './bundle.ts';
 import { readStage, type StageConfig } from './config.ts';
 import type { StageParts } from './constructs/stage-function.ts';
@@ -37,6 +38,9 @@ export function makeApp(app: App, stage: string, config: StageConfig = readStage
     terminationProtection: true,
   });
   const parts: StageParts = { stage, architecture: config.architecture, bundle, buckets: storage.buckets, signingKey: storage.signingKey };
+  // Before any function: the CDK looks at a folder once.
+  const withCode = app.node.tryGetContext('bundle') !== 'none';
+  if (withCode && config.distribution !== null) addFleet(config.distribution.folder, parts.bundle);
   const ingest = new IngestStack(app, name('ingest'), { env, config, parts, description: 'kashi: landed objects to snapshots' });
   const distribution = distribute(app, config, parts);
   const { deadLetters, undelivered } = ingest;
