@@ -62,13 +62,20 @@ function formatOf({ json, format, output }: QueryOptions): Format {
 
 /** Defines what the statement names: analysts write the views, the session computes no more than needed. */
 export async function prepare(session: Session, sql: string): Promise<void> {
+  const isEmbedded = session.centre.engine === 'duckdb';
+  if (/\bquarantine\b/i.test(sql) && !isEmbedded)
+    // Its files lie below _quarantine/, and tables of Hive pass over names that begin with an underscore: there it would be empty.
+    throw new KashiError('sql_refused', 'only the embedded engine reads the quarantine', {
+      where: `--engine ${session.centre.engine}`,
+      allowed: '--engine duckdb',
+    });
   const named = session.models.filter(({ name }) => new RegExp(`\\b${name}\\b`, 'i').test(sql)).map(({ name }) => name);
   const listing = /^\s*(show|describe)\b|\bduckdb_(views|tables|columns)\b|\binformation_schema\b/i.test(sql) && named.length === 0;
   const wanted: readonly string[] = listing ? PUBLIC_VIEWS : named;
   await defineModels(session.warehouse, await issuedModels(session.centre, session.models), wanted);
   for (const model of session.models)
     if (wanted.includes(model.name)) await session.warehouse.comment?.(model.name, model.description, meanings(model));
-  if (listing || /\bquarantine\b/i.test(sql)) {
+  if (isEmbedded && (listing || /\bquarantine\b/i.test(sql))) {
     await session.warehouse.define('quarantine', 'select * from raw_quarantine', 'view');
     await session.warehouse.comment?.('quarantine', DATASETS.quarantine.grain, {
       ...meanings(DATASETS.quarantine),

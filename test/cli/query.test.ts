@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { tableFromIPC } from 'apache-arrow';
+import { prepare } from '../../functions/cli/query.ts';
 import { csvCell } from '../../functions/cli/query-format.ts';
+import type { Session } from '../../functions/cli/session.ts';
 import { splitCsv } from '../../functions/ingest/csv.ts';
 import { PUBLIC_VIEWS } from '../../functions/warehouse/run.ts';
 import { LITELLM } from '../ingest/formats.ts';
@@ -331,6 +333,10 @@ describe('shell', () => {
     assert.match(stdout, /^Charge lines: quantity × unit price = exact amount/);
     assert.match(stdout, /\ncoverage +decimal\(10,6\) +ratio 0–1 +share of device time with evidence\n/);
     assert.match(stdout, /\nno view no_such; \.views lists them\n$/);
+  });
+  it('an engine that would find the quarantine empty is not asked', async () => {
+    const session = { centre: { engine: 'trino' } } as unknown as Session;
+    await assert.rejects(prepare(session, 'select * from quarantine'), { code: 'sql_refused' });
   });
   it('the catalogue says what every view and column means', () => {
     const names = [...PUBLIC_VIEWS, 'quarantine'].map((name) => `'${name}'`).join(', ');

@@ -10,9 +10,11 @@ import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
 import { closeCentre } from '../../functions/cli/close.ts';
 import type { IngestOptions } from '../../functions/cli/ingest.ts';
+import { prepare } from '../../functions/cli/query.ts';
 import { type Session, withSession } from '../../functions/cli/session.ts';
 import { openEngine, trustedKey, verifyIsolated } from '../../functions/cli/wiring.ts';
 import { newestSnapshot, snapshotFiles } from '../../functions/ledger/snapshot.ts';
+import { questionsOf } from '../../functions/report/questions.ts';
 import { defineModels } from '../../functions/warehouse/run.ts';
 import { warehouseSuite } from '../ports/warehouse-suite.ts';
 import { type TestCentre, testCentre } from '../support/centre.ts';
@@ -94,6 +96,27 @@ describe('one SQL, two engines', { skip }, () => {
         let rows = 0;
         for (const { name } of embedded.models) rows += await sameTable(embedded, remote, name);
         assert.ok(rows > 10_000, `${rows} rows`);
+      });
+    } finally {
+      opened.remove();
+    }
+  });
+
+  test('the questions of the report are answered alike', async () => {
+    const opened = await smallCentre();
+    try {
+      await onBoth(opened, async (embedded, remote) => {
+        const month = embedded.periods[0];
+        assert.ok(month !== undefined);
+        let rows = 0;
+        for (const sql of Object.values(questionsOf(month, month.period))) {
+          for (const session of [embedded, remote]) await prepare(session, sql);
+          const [left, right] = [await embedded.warehouse.query(sql), await remote.warehouse.query(sql)];
+          const sorted = (answer: typeof left): string[] => answer.rows.map((row) => JSON.stringify(row)).sort();
+          assert.deepEqual(sorted(right), sorted(left), sql);
+          rows += left.rows.length;
+        }
+        assert.ok(rows > 100, `${rows} rows`);
       });
     } finally {
       opened.remove();
