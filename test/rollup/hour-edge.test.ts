@@ -76,7 +76,10 @@ describe('samples at the edge of an hour', { concurrency: 2 }, () => {
   test('an allocation that turns out to have ended in the middle of its samples', async () => {
     const centre = testCentre(BASE);
     try {
-      const rows: readonly Sample[] = Array.from({ length: 40 }, (_, place) => [place * 6 + 3, 'GPU-1', place < 20 ? '0.1' : '0.9'] as const);
+      const rows: readonly Sample[] = Array.from(
+        { length: 40 },
+        (_, place) => [place * 6 + 3, 'GPU-1', place < 20 ? '0.1' : '0.9'] as const,
+      );
       await centre.ingest([
         allocations(centre, 'allocations-1.csv', ['job,research,h800,1,2025-10-05T00:00:00+08:00,,GPU-1']),
         samples(centre, 'samples-1.csv', rows),
