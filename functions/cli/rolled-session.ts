@@ -1,7 +1,7 @@
 /** A session for a provisional bill that reads rollups in place of token rows and samples: it costs what is new, not what there is. */
 
 import { verifyFiles } from '../close/files.ts';
-import { assert } from '../domain/errors.ts';
+import { assert, KashiError } from '../domain/errors.ts';
 import { periodOf } from '../domain/period.ts';
 import { type Snapshot, type SnapshotFile, snapshotFiles } from '../ledger/snapshot.ts';
 import type { Warehouse } from '../ports.ts';
@@ -40,12 +40,20 @@ export async function withRolledSession<T>(
 ): Promise<T> {
   const snapshot = await ingestedSnapshot(centre);
   if (!keepsRollups(centre, snapshot, choice)) return await withSession(centre, period, use);
-  const session = await openRolled(centre, period, snapshot);
+  const session = await openRolled(centre, period, snapshot).catch(unwritable);
+  // What cannot be kept is rated all the same.
+  if (session === null) return await withSession(centre, period, use);
   try {
     return await use(session);
   } finally {
     await session.warehouse.close();
   }
+}
+
+/** Null for a disk that is full or may not be written. Errors: any other one. */
+function unwritable(error: unknown): null {
+  if (error instanceof KashiError && error.code === 'store_unsuitable') return null;
+  throw error;
 }
 
 async function openRolled(centre: Centre, period: string, snapshot: Snapshot): Promise<Session> {

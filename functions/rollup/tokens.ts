@@ -37,13 +37,13 @@ export async function tokensRolledUp(tools: RollupTools, snapshot: Snapshot, fil
 async function tokenLayers(tools: RollupTools, snapshot: Snapshot, files: readonly SnapshotFile[]): Promise<readonly TokenLayer[]> {
   const { store } = tools;
   const digest = rulesDigest(tools, CUTS, { edges: edgesInHours(tools.reference) });
-  for await (const { n, head } of headsFor<TokenLayer>(store, 'tokens', digest, snapshot)) {
+  for await (const { head } of headsFor<TokenLayer>(store, 'tokens', digest, snapshot)) {
     const commits = await freshCommits(store, head.segments, snapshot.segments);
     if (commits === null) continue;
     const cids = new Set(commits.map(({ cid }) => cid));
     const fresh = files.filter(({ cid }) => cids.has(cid));
     if (!(await isWhole(store, head.layers, fresh.length === 0 ? CUTS : [...CUTS, 'keys']))) continue;
-    if (n === snapshot.n) return await tools.take(head.layers);
+    if (commits.length === 0) return await tools.take(head.layers);
     const layers = fresh.length === 0 ? head.layers : await added(tools, await tools.take(head.layers), files, fresh);
     if (layers === null) continue;
     await writeHead(store, 'tokens', digest, snapshot, layers);

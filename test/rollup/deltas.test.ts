@@ -7,6 +7,7 @@ import { gunzipSync } from 'node:zlib';
 import { compactCentre } from '../../functions/cli/compact.ts';
 import { ingestInto } from '../../functions/cli/ingest.ts';
 import { type Centre, landedObjects } from '../../functions/cli/wiring.ts';
+import { KashiError } from '../../functions/domain/errors.ts';
 import { Random } from '../../functions/generate/random.ts';
 import { generated, PERIOD, removeGenerated } from '../close/generated.ts';
 import { assertSame, filesBelow, kept, rolledBill } from './support.ts';
@@ -110,4 +111,16 @@ test('a second bill computes nothing from rows that were there before', async ()
   await rolledBill(watched, PERIOD);
   const rows = opened.filter((key) => /^data\/(token_usage|gpu_sample)\//.test(key));
   assert.deepEqual(rows, [], 'no file of token rows or samples is read');
+});
+
+test('a disk on which nothing can be kept is no reason to print no bill', async () => {
+  const centre = await generated();
+  await land(centre, filesBelow(join(dirname(centre.warehouseDirectory), 'landing')));
+  const refused: string[] = [];
+  const putIfAbsent = async (key: string): Promise<never> => {
+    refused.push(key);
+    throw new KashiError('store_unsuitable', 'no space left in the warehouse directory');
+  };
+  await assertSame({ ...centre, store: { ...centre.store, putIfAbsent } }, PERIOD, 'full');
+  assert.ok(refused.length > 0 && refused.every((key) => key.startsWith('data/_rollup/')));
 });
