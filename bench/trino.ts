@@ -33,6 +33,8 @@ const USD_PER_TB = 5;
 /** Athena charges at least so much for a statement. */
 const LEAST_BYTES = 10_000_000;
 
+const NOT_SAID = { bytes: null, statements: null, nodes: null };
+
 /** What analysts ask beside the bill; of raw rows, because a day or a payer must not read the rest. */
 const METERS = 'sum(input_uncached_tokens) as input_uncached, sum(output_tokens) as output_total';
 const QUESTIONS: Readonly<Record<string, string>> = {
@@ -142,8 +144,6 @@ async function askBoth({ folder, answer }: BillData, trino: TrinoServer, work: s
   }
   return asked;
 }
-
-const NOT_SAID = { bytes: null, statements: null, nodes: null };
 
 function reportLines({ shape, stored }: BillData, { workers, heap }: Options, asked: readonly Asked[]): string[] {
   const bytesOf = Object.values(stored).reduce((sum, { bytes }) => sum + bytes, 0);

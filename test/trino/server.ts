@@ -146,7 +146,6 @@ async function javaHome(): Promise<string | null> {
 /** A machine that is busy with other things is slow, not dead. */
 const PATIENCE = `query.remote-task.max-error-duration=15m
 exchange.max-error-duration=15m
-failure-detector.enabled=false
 `;
 
 function writeSettings(own: string, { folder, port, coordinator, computes, heapGb, catalogs }: NodeOptions): void {
