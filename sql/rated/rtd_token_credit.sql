@@ -20,11 +20,7 @@ with
 requests as (
   select
     segments.period, segments.segment_no, usage.tenant_id, usage.site_id, usage.model, coalesce(usage.image_digest, '') as image_digest,
-    orders.rule_id,
-    row_number() over (
-      partition by usage.object_id, usage.span_ms, usage.source, usage.tenant_key, usage.site_id, usage.model, usage.image_digest, usage.status, usage.usage_source, segments.period
-      order by orders.rule_id
-    ) as preference,
+    min(orders.rule_id) as rule_id,
     usage.input_uncached_tokens, usage.input_cache_read_tokens, usage.input_cache_write_tokens, usage.output_tokens,
     usage.input_uncached_requests, usage.input_cache_read_requests, usage.input_cache_write_requests, usage.output_requests
   from fct_token_hour as usage
@@ -46,18 +42,20 @@ requests as (
     on sites.site_id = usage.site_id
   where usage.tenant_id is not null
     and coalesce(sites.bills_tokens, true)
-),
-chosen as (
-  select * from requests where preference = 1
+  group by
+    usage.object_id, usage.span_ms, usage.source, usage.tenant_key, usage.tenant_id, usage.site_id, usage.model, usage.image_digest, usage.status, usage.usage_source,
+    segments.period, segments.segment_no,
+    usage.input_uncached_tokens, usage.input_cache_read_tokens, usage.input_cache_write_tokens, usage.output_tokens,
+    usage.input_uncached_requests, usage.input_cache_read_requests, usage.input_cache_write_requests, usage.output_requests
 ),
 metered as (
-  select period, segment_no, tenant_id, site_id, model, image_digest, rule_id, 'input_uncached' as meter, input_uncached_tokens as tokens, input_uncached_requests as records from chosen
+  select period, segment_no, tenant_id, site_id, model, image_digest, rule_id, 'input_uncached' as meter, input_uncached_tokens as tokens, input_uncached_requests as records from requests
   union all
-  select period, segment_no, tenant_id, site_id, model, image_digest, rule_id, 'input_cache_read' as meter, input_cache_read_tokens as tokens, input_cache_read_requests as records from chosen
+  select period, segment_no, tenant_id, site_id, model, image_digest, rule_id, 'input_cache_read' as meter, input_cache_read_tokens as tokens, input_cache_read_requests as records from requests
   union all
-  select period, segment_no, tenant_id, site_id, model, image_digest, rule_id, 'input_cache_write' as meter, input_cache_write_tokens as tokens, input_cache_write_requests as records from chosen
+  select period, segment_no, tenant_id, site_id, model, image_digest, rule_id, 'input_cache_write' as meter, input_cache_write_tokens as tokens, input_cache_write_requests as records from requests
   union all
-  select period, segment_no, tenant_id, site_id, model, image_digest, rule_id, 'output' as meter, output_tokens as tokens, output_requests as records from chosen
+  select period, segment_no, tenant_id, site_id, model, image_digest, rule_id, 'output' as meter, output_tokens as tokens, output_requests as records from requests
 )
 select
   metered.period,
