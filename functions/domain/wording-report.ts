@@ -15,6 +15,7 @@ export type FigureName =
   | 'adjustment'
   | 'advice'
   | 'releases'
+  | 'versions'
   | 'lead_time';
 
 export interface ReportWording {
@@ -39,6 +40,10 @@ export interface ReportWording {
   readonly incomeOf: string;
   readonly servingCost: string;
   readonly margin: string;
+  readonly version: string;
+  readonly trainingCost: string;
+  readonly buildCost: string;
+  readonly noVersion: string;
   readonly noRelease: string;
   readonly nothing: string;
   readonly sql: string;
@@ -87,6 +92,10 @@ const EN: ReportWording = {
     adjustment: { title: 'Effect of the HFU/MFU adjustment', says: 'Amount charged less amount at list price.' },
     advice: { title: 'Largest avoidable costs', says: 'What could be saved at most. Amounts at cost and at price do not add up.' },
     releases: { title: 'Models: income and serving cost', says: 'What tokens of a release brought in, and what its accelerators cost.' },
+    versions: {
+      title: 'Model versions: what they earned, and what it cost to make them',
+      says: 'Tokens and income by the image that served, and GPU-hours of the training and build jobs that its release names. kashi economics adds serving, copying and payback.',
+    },
     lead_time: {
       title: 'Lead time of releases, from promotion to live',
       says: 'Each edge on which a release went live in the month, or still may: copied, proven at the edge, waiting for its wave, rolled out.',
@@ -117,6 +126,10 @@ const EN: ReportWording = {
   incomeOf: 'Income',
   servingCost: 'Serving cost',
   margin: 'Margin',
+  version: 'Version',
+  trainingCost: 'Training cost',
+  buildCost: 'Build cost',
+  noVersion: '(unknown version)',
   noRelease: '(no release)',
   nothing: 'Nothing to show for this month.',
   sql: 'SQL and numbers behind it',
@@ -153,6 +166,10 @@ const ZH: ReportWording = {
     adjustment: { title: '利用率惩罚/奖励的影响', says: '实际计费金额减去标价金额。' },
     advice: { title: '可避免的最大成本', says: '最多可节省的金额；按成本与按价格的金额不可相加。' },
     releases: { title: '模型：收入与推理成本', says: '版本的 Token 收入，以及其加速卡成本。' },
+    versions: {
+      title: '模型版本：收入与制作成本',
+      says: '按实际服务的镜像统计 Token 与收入，以及其发布所记训练与构建作业的卡时成本；推理、分发成本与回本见 kashi economics。',
+    },
     lead_time: { title: '版本交付周期：从批准到上线', says: '本账期上线或仍在途的各边缘：复制、边缘校验、等待批次、上线。' },
   },
   income: '计费金额',
@@ -189,6 +206,10 @@ const ZH: ReportWording = {
   incomeOf: '收入',
   servingCost: '推理成本',
   margin: '毛利',
+  version: '模型版本',
+  trainingCost: '训练成本',
+  buildCost: '构建成本',
+  noVersion: '（未知版本）',
   noRelease: '（无版本）',
   nothing: '本账期没有可显示的内容。',
   sql: 'SQL 与数据',

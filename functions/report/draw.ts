@@ -150,6 +150,27 @@ export const DRAW: Readonly<Record<FigureName, Draw>> = {
       new Set([3, 4, 5, 6, 7]),
     );
   },
+  versions: (rows, { words }) => {
+    const { own } = words;
+    if (rows.length === 0) return null;
+    const cost = (row: TextRecord, name: string): string => {
+      const amount = row[name] ?? null;
+      return amount === null ? '' : money(amount);
+    };
+    const cells = rows.map((row) => [
+      text(row, 'model'),
+      text(row, 'model_version') || own.noVersion,
+      groupedDecimal(text(row, 'million_tokens') || '0'),
+      money(row['income'] ?? '0'),
+      cost(row, 'training_cost'),
+      cost(row, 'build_cost'),
+    ]);
+    return htmlTable(
+      [own.model, own.version, own.millionTokens, own.incomeOf, own.trainingCost, own.buildCost],
+      cells,
+      new Set([2, 3, 4, 5]),
+    );
+  },
   lead_time: leadTimes,
 };
 

@@ -131,6 +131,24 @@ select site_id, release_id, model, million_tokens, income, serving_hours, servin
 from ana_serving
 where period = '${period}'
 order by release_id, model, site_id`,
+    versions: `
+with earned as (
+  select model, model_version, sum(million_tokens) as million_tokens, sum(amount) as income
+  from ana_release_income
+  where period = '${period}' and model <> ''
+  group by model, model_version
+),
+made as (
+  select model, model_version, sum(case when role = 'training' then cost end) as training_cost, sum(case when role = 'build' then cost end) as build_cost
+  from ana_version_cost
+  where period = '${period}'
+  group by model, model_version
+)
+select coalesce(earned.model, made.model) as model, coalesce(earned.model_version, made.model_version) as model_version, earned.million_tokens, earned.income,
+  made.training_cost, made.build_cost
+from earned
+full join made on made.model = earned.model and made.model_version = earned.model_version
+order by coalesce(earned.model, made.model), coalesce(earned.model_version, made.model_version)`,
     lead_time: `
 select service, generation, kind, model, model_version, wave, edge_id, site_id, promoted_ms, replicated_ms, verified_ms, committed_ms, live_ms, bytes_moved
 from ref_edge_rollout

@@ -33,9 +33,10 @@ const ORDER: readonly FigureName[] = [
   'efficiency',
   'tokens',
   'releases',
+  'versions',
   'lead_time',
 ];
-const FULL_WIDTH: ReadonlySet<FigureName> = new Set(['recovery', 'idle', 'releases', 'lead_time']);
+const FULL_WIDTH: ReadonlySet<FigureName> = new Set(['recovery', 'idle', 'releases', 'versions', 'lead_time']);
 /** Rows of an answer that the page itself shows; the file beside it has all of them. */
 const SHOWN_ROWS = 50;
 

@@ -161,6 +161,29 @@ describe('in a browser', { skip: missing ?? false, timeout: 10 * 60_000 }, () =>
     });
   });
 
+  test('versions earned what tokens are charged', async () => {
+    const [, ...rows] = readFileSync(join(report, 'data', 'versions.csv'), 'utf8')
+      .trim()
+      .split('\r\n')
+      .map((line) => line.split(','));
+    const { bill } = await closedMonth(centre, PERIOD);
+    const lines = bill.bills.flatMap((one) => one.lines).filter(({ kind }) => kind === 'tokens');
+    assert.equal(
+      sumDecimals(
+        rows.map(([, , , income = '0']) => income),
+        2,
+      ),
+      sumDecimals(
+        lines.map(({ amount }) => amount),
+        2,
+      ),
+    );
+    await opened(join(report, 'en.html'), VIEWS[0], async (page) => {
+      const told = (await page.locator('#versions > .scroll > table').textContent()) ?? '';
+      for (const [model = '?'] of rows) assert.ok(told.includes(model), model);
+    });
+  });
+
   test('a statement, on a desk and on a phone', async () => {
     const { directory, files } = await exported(centre, PERIOD, 'html', 'zh-CN');
     const { bill } = await closedMonth(centre, PERIOD);
