@@ -26,6 +26,8 @@ interface Options {
   readonly cache: string;
   readonly only?: string[];
   readonly record?: boolean;
+  /** False: the questions alone. */
+  readonly bill: boolean;
 }
 
 const KASHI = fileURLToPath(new URL('../functions/cli/launch.js', import.meta.url));
@@ -55,6 +57,7 @@ await new Command('bench/trino')
   .option('--workers <n>', 'worker nodes beside the coordinator', count, 2)
   .option('--heap <gb>', 'Java heap of each node', count, 3)
   .option('--cache <dir>', 'folder for generated data and working files', join(tmpdir(), 'kashi-bench'))
+  .option('--no-bill', 'only what analysts ask')
   .option('--record', 'write the results into bench/README.md')
   .addHelpText('after', '\nTrino comes from Maven Central into .cache/ and needs a JDK of version 24 or newer.')
   .action(run)
@@ -83,7 +86,7 @@ async function run(options: Options): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   try {
     await allThere(trino, options.workers);
-    const asked = await askBoth(data, trino, work, say);
+    const asked = await askBoth(data, trino, work, options.bill, say);
     const lines = reportLines(data, options, asked);
     process.stdout.write(`\n${lines.join('\n')}\n`);
     if (options.record === true) recordSection(fileURLToPath(new URL('./README.md', import.meta.url)), 'trino', lines);
@@ -117,10 +120,10 @@ async function readSoFar(trino: TrinoServer): Promise<{ bytes: number; statement
   return { bytes: Number(bytes), statements: Number(statements), nodes: Number(nodes) };
 }
 
-async function askBoth({ folder, answer }: BillData, trino: TrinoServer, work: string, say: Say): Promise<Asked[]> {
+async function askBoth({ folder, answer }: BillData, trino: TrinoServer, work: string, withBill: boolean, say: Say): Promise<Asked[]> {
   Object.assign(process.env, { KASHI_TRINO_URL: trino.url, KASHI_TRINO_DATA: trino.uri(join(folder, 'warehouse')) });
   const questions = [
-    { what: 'the bill', command: ['bill', PERIOD, '--rows', '--json'] },
+    ...(withBill ? [{ what: 'the bill', command: ['bill', PERIOD, '--rows', '--json'] }] : []),
     ...Object.entries(QUESTIONS).map(([what, sql]) => ({ what, command: ['query', `${sql} order by 1, 2`, '--json'] })),
   ];
   const asked: Asked[] = [];
