@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
 import type { FleetEvent } from '../distribution/fleet-event.ts';
 import { FleetLog } from '../distribution/fleet-log.ts';
+import { membershipEvents } from '../distribution/membership.ts';
 import { type CommonOptions, withCentreOptions } from './centre-options.ts';
 import { type Centre, openCentre } from './wiring.ts';
 import { type OpenFleet, openFleet } from './wiring-fleet.ts';
@@ -36,9 +37,7 @@ export async function openFleetSession(options: FleetOptions): Promise<FleetSess
   const fleet = openFleet(centre, options.fleet);
   const log = await FleetLog.open(centre.store);
   const atMs = centre.clock.now();
-  for (const edge of fleet.edges) await log.record({ type: 'edge_joined', atMs, edge });
-  for (const name of Object.keys(log.state.edges))
-    if (!fleet.edges.some(({ edge }) => edge === name)) await log.record({ type: 'edge_left', atMs, edge: name });
+  for (const event of membershipEvents(log.state, fleet.edges, atMs)) await log.record(event);
   return { centre, fleet, log };
 }
 

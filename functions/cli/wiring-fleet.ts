@@ -10,6 +10,7 @@ import { readTextFile } from '../adapters/text-file.ts';
 import { xSignature } from '../distribution/edge-delivery.ts';
 import type { Edge, EdgeState } from '../distribution/fleet.ts';
 import { copiesByRegion, directCopies, type ImageCopies } from '../distribution/image-copies.ts';
+import { edgesOf } from '../distribution/membership.ts';
 import type { RolloutWorld } from '../distribution/perform.ts';
 import { parseEcrHost, replicaRegions } from '../domain/ecr-host.ts';
 import { KashiError } from '../domain/errors.ts';
@@ -58,15 +59,7 @@ export function openFleet(centre: Centre, given: string | undefined): OpenFleet 
   return {
     file,
     fileName,
-    edges: file.edges.map(({ edge, site, pullFrom, bandwidth, hook, order, carried }) => ({
-      edge,
-      site,
-      registry: pullFrom,
-      bandwidth,
-      hook,
-      order,
-      ...(carried ? { carried } : {}),
-    })),
+    edges: edgesOf(file),
     keyOf: (edge) => keys.get(edge) ?? null,
     registryTokens: (edge) => tokens.filter(({ siteId }) => siteId === edge).map(({ digest }) => digest),
     office: async () => ({ hq: await openRegistryAt(file.registryUrl), signer: messageSigner(beside(file.signingKey)) }),

@@ -5,6 +5,7 @@ import type { Edge, RolloutPlan } from '../distribution/fleet.ts';
 import type { FleetEvent } from '../distribution/fleet-event.ts';
 import type { FleetLog } from '../distribution/fleet-log.ts';
 import { type FleetMeasures, fleetMeasures } from '../distribution/measures.ts';
+import { membershipEvents } from '../distribution/membership.ts';
 import { productionOrders } from '../distribution/production.ts';
 import type { Clock, ObjectStore } from '../ports.ts';
 
@@ -27,28 +28,18 @@ export interface TurnReport {
 
 /** Any number of turns may run at once. Errors: TransientStoreError, KashiError store_corrupt; what a registry or Git refuses is tried again later. */
 export async function takeTurn(parts: TurnParts, events: readonly FleetEvent[]): Promise<TurnReport> {
-  const { store, clock, log, coordinator, plan } = parts;
+  const { store, clock, log, coordinator, edges, plan } = parts;
   await log.refresh();
   let recorded = 0;
   const tell = async (event: FleetEvent): Promise<void> => {
     if (await coordinator.record(event)) recorded += 1;
   };
-  for (const event of membership(parts)) await tell(event);
+  for (const event of membershipEvents(log.state, edges, clock.now())) await tell(event);
   for (const event of events) await tell(event);
   for (const order of await productionOrders(store, log.state, plan)) await tell(order);
   for (const event of await silence(parts)) await tell(event);
   recorded += await coordinator.settle();
   return { recorded, measures: fleetMeasures(log.state, clock.now()) };
-}
-
-/** fleet.yaml says who belongs to the fleet. */
-function membership({ clock, log, edges }: TurnParts): FleetEvent[] {
-  const atMs = clock.now();
-  const left = Object.keys(log.state.edges).filter((name) => !edges.some(({ edge }) => edge === name));
-  return [
-    ...edges.map((edge) => ({ type: 'edge_joined', atMs, edge }) as const),
-    ...left.map((edge) => ({ type: 'edge_left', atMs, edge }) as const),
-  ];
 }
 
 /** An edge whose agent was never heard of is not called offline: it may have none. */

@@ -1,8 +1,31 @@
 /** Edges that come, go, fall silent and return, and messages on their way to them. */
+import type { FleetFile } from '../domain/fleet-file.ts';
 import { atStage, changeTarget, EMPTY_TARGET, withService } from './change.ts';
 import { type Delivery, type Edge, type EdgeState, type Fleet, isCommitted, type ServiceState } from './fleet.ts';
-import type { EventOf } from './fleet-event.ts';
+import type { EventOf, FleetEvent } from './fleet-event.ts';
 import { newRollout } from './runs.ts';
+
+/** The edges of fleet.yaml as the log knows them. */
+export function edgesOf({ edges }: Pick<FleetFile, 'edges'>): Edge[] {
+  return edges.map(({ edge, site, pullFrom, bandwidth, hook, order, carried }) => ({
+    edge,
+    site,
+    registry: pullFrom,
+    bandwidth,
+    hook,
+    order,
+    ...(carried ? { carried } : {}),
+  }));
+}
+
+/** What tells the log who belongs to the fleet: a member that is known already changes nothing. */
+export function membershipEvents(fleet: Fleet, edges: readonly Edge[], atMs: number): FleetEvent[] {
+  const left = Object.keys(fleet.edges).filter((name) => !edges.some(({ edge }) => edge === name));
+  return [
+    ...edges.map((edge) => ({ type: 'edge_joined', atMs, edge }) as const),
+    ...left.map((edge) => ({ type: 'edge_left', atMs, edge }) as const),
+  ];
+}
 
 /** A new edge gets what every service wants, as the last of its newest run; a known one only its new settings. */
 export function edgeJoined(fleet: Fleet, { edge, atMs }: EventOf<'edge_joined'>): Fleet {

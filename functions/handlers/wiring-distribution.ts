@@ -6,6 +6,7 @@ import { PREFIX } from '../contract.ts';
 import type { Edge } from '../distribution/fleet.ts';
 import { FleetLog } from '../distribution/fleet-log.ts';
 import type { TruthOptions } from '../distribution/intake-truth.ts';
+import { edgesOf } from '../distribution/membership.ts';
 import { type ModelsFile, NO_MODELS_FILE, parseModelsFile } from '../distribution/models-file.ts';
 import { parseEcrHost } from '../domain/ecr-host.ts';
 import { KashiError } from '../domain/errors.ts';
@@ -92,15 +93,7 @@ export async function deployedFleet(): Promise<DeployedFleet> {
   return {
     file,
     secrets,
-    edges: file.edges.map(({ edge, site, pullFrom: registry, bandwidth, hook, order, carried }) => ({
-      edge,
-      site,
-      registry,
-      bandwidth,
-      hook,
-      order,
-      ...(carried ? { carried } : {}),
-    })),
+    edges: edgesOf(file),
     edgesAt: new Map([...places].map(([place, its]) => [place, its.map(({ edge }) => edge)])),
     keyOf: (edge) => keys.get(edge) ?? null,
     registryTokens: (edge) => tokens.filter(({ siteId }) => siteId === edge).map(({ digest }) => digest),
